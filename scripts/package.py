@@ -1,0 +1,110 @@
+"""Package a trained pipeline as a wheel that `pip install` and `spacy.load` take.
+
+python -m scripts.package training/sample/bert/model-best metrics/sample/bert.json packages \
+    --name medner_bert --version 0.1.0
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, Any
+
+import srsly
+import typer
+from packaging.version import Version
+from spacy.cli.package import package
+from spacy.util import load_config
+from wasabi import msg
+
+from scripts import cli
+from scripts.corpora import CORPORA
+from scripts.note import InputError
+from scripts.output import whole_folder
+
+LANG = "en"
+# The registered functions that the pipeline needs; files that travel import nothing of ours.
+TRAVELLING_CODE = [Path(__file__).with_name("tokenizer.py")]
+# Installed with the package, each in the range that was tried: this version and its later patches.
+REQUIREMENTS = ("spacy", "spacy-transformers", "transformers", "torch")
+
+
+def main(
+    model: Annotated[Path, typer.Argument(help="Folder of the trained pipeline")],
+    metrics: Annotated[Path, typer.Argument(help="Its results of `evaluate`, .json")],
+    output: Annotated[Path, typer.Argument(help="Folder for the packages")],
+    name: Annotated[str, typer.Option(help="Name without the language, e.g. medner_bert")],
+    version: Annotated[str, typer.Option(help="Version of the package")],
+) -> None:
+    """Write OUTPUT/en_NAME-VERSION with the wheel in its dist folder."""
+    for path in (model / "meta.json", metrics):
+        if not path.is_file():
+            raise InputError(f"{path} does not exist: train and evaluate the model first.")
+    full_name = f"{LANG}_{name}-{version}"
+    with tempfile.TemporaryDirectory() as folder, whole_folder(output / full_name) as destination:
+        meta = Path(folder, "meta.json")
+        srsly.write_json(meta, {**srsly.read_json(model / "meta.json"), **card(srsly.read_json(metrics))})
+        package(model, Path(folder), meta, TRAVELLING_CODE, name=name, version=version, silent=False,
+                create_sdist=False)  # fmt: skip
+        source = Path(folder, full_name)
+        _clear_paths(source / f"{LANG}_{name}" / full_name / "config.cfg")
+        _build_wheel(source)
+        shutil.copytree(source, destination, dirs_exist_ok=True)
+    msg.good(f"Packaged {output / full_name}")
+
+
+def card(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The fields of meta.json, from which spaCy also writes the package's README.
+
+    metrics (dict[str, Any]): As `evaluate` writes it.
+    RETURNS (dict[str, Any]): Description, licence, sources, scores on the test notes, requirements.
+    """
+    corpus, encoder = metrics["corpus"], metrics["encoder"]
+    licence = CORPORA[corpus].licence if corpus in CORPORA else "that of its notes"
+    scores = ("ents_p", "ents_r", "ents_f", "token_accuracy", "ents_per_type")
+    return {
+        "description": f"Medical named entities: {encoder} fine-tuned on {corpus} with medner.",
+        "author": "medner",
+        "license": "MIT",
+        "sources": [
+            {"name": corpus, "license": licence},
+            {"name": encoder, "license": "see the encoder"},
+        ],
+        "performance": {key: metrics[key] for key in scores},
+        "notes": (
+            f"The code is under the MIT licence; trained on {corpus}, under its terms: {licence}."
+            f" Scores are strict matches on its {metrics['notes']} test notes,"
+            f" {metrics['support']:,} mentions."
+        ),
+        "requirements": [_tried_range(name) for name in REQUIREMENTS],
+    }
+
+
+def _tried_range(name: str) -> str:
+    tried = Version(installed_version(name))
+    return f"{name}>={tried.base_version},<{tried.major}.{tried.minor + 1}.0"
+
+
+def _clear_paths(path: Path) -> None:
+    """Take the paths of the machine that trained out of a pipeline's config; nothing loads them."""
+    config = load_config(path)
+    config["paths"] = dict.fromkeys(config["paths"])
+    model = config["components"]["transformer"]["model"]
+    model["name"] = Path(model["name"]).name
+    config.to_disk(path)
+
+
+def _build_wheel(source: Path) -> None:
+    # Not isolated: that would fetch setuptools from the index, which a closed network does not have.
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", str(source)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if built.returncode:
+        raise InputError(f"The wheel could not be built: {built.stdout[-300:]}{built.stderr[-300:]}")
+    for leftover in (source / "build", *source.glob("*.egg-info")):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,93 @@
+"""Train a pipeline with `spacy train`, its schedule set to the length of the corpus.
+
+python -m scripts.train configs/bert.cfg bert-base-uncased corpus/sample training/sample/bert
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from spacy.cli.train import train
+from spacy.util import load_config, registry
+from thinc.api import Config
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import logging as transformers_logging
+from wasabi import msg
+
+from scripts import cli, functions  # noqa: F401  (registers our functions)
+from scripts.docs import create_nlp
+from scripts.note import InputError
+from scripts.output import whole_folder
+
+WARMUP = 0.1  # share of all steps
+
+
+def main(
+    config: Annotated[Path, typer.Argument(help="configs/bert.cfg or configs/albert.cfg")],
+    encoder: Annotated[str, typer.Argument(help="Folder of an encoder, or its name on the hub")],
+    corpus: Annotated[Path, typer.Argument(help="Folder with train.spacy and dev.spacy")],
+    output: Annotated[Path, typer.Argument(help="Folder for model-best, model-last and log.jsonl")],
+    epochs: Annotated[int, typer.Option(help="Passes over the training notes", min=1)] = 10,
+    gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
+) -> None:
+    """Fine-tune ENCODER with a spaCy NER head on the notes of CORPUS."""
+    check_encoder(encoder)
+    with whole_folder(output) as folder:
+        overrides = {
+            "paths.train": str(corpus / "train.spacy"),
+            "paths.dev": str(corpus / "dev.spacy"),
+            "paths.log": str(folder / "log.jsonl"),
+            "components.transformer.model.name": encoder,
+        }
+        overrides |= schedule(load_config(config, overrides, interpolate=True), epochs)
+        train(config, folder, use_gpu=gpu, overrides=overrides)
+    msg.good(f"Trained {output}")
+
+
+def check_encoder(encoder: str) -> None:
+    """Load an encoder once, so that one that cannot be used is told before the training begins.
+
+    RAISES (InputError): It is not there, has pickled weights only, or lacks its vocabulary.
+    """
+    transformers_logging.set_verbosity_error()
+    try:
+        AutoConfig.from_pretrained(encoder)
+        tokenizer = AutoTokenizer.from_pretrained(encoder)
+        AutoModel.from_pretrained(encoder, use_safetensors=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"The encoder '{encoder}' cannot be loaded ({type(error).__name__}): it has to be a folder"
+            " with config.json, model.safetensors and tokenizer files, or a name that the hub has. In a"
+            " closed network download it elsewhere and give its folder with --vars.bert or --vars.albert."
+        ) from None
+    # spacy-transformers 1.4 copies this file where the tokenizer's class names one, as ALBERT's does.
+    if hasattr(tokenizer, "vocab_file") and not tokenizer.vocab_file:
+        name = tokenizer.vocab_files_names["vocab_file"]
+        raise InputError(f"The encoder '{encoder}' lacks its vocabulary file {name}: add it.")
+
+
+def schedule(config: Config, epochs: int) -> dict[str, Any]:
+    """The settings that follow from the number of batches an epoch has.
+
+    config (Config): The interpolated config.
+    epochs (int): Passes over the training notes.
+    RETURNS (dict[str, Any]): Overrides: evaluation after every epoch, linear warm-up, then linear
+        decay to zero at the end of the last.
+    """
+    parts = {"notes": config["corpora"]["train"], "batcher": config["training"]["batcher"]}
+    resolved = registry.resolve(parts)
+    batches = sum(1 for _ in resolved["batcher"](resolved["notes"](create_nlp())))
+    if not batches:
+        raise InputError(f"{config['paths']['train']} holds no text to train on.")
+    steps = epochs * batches
+    return {
+        "training.max_epochs": epochs,
+        "training.max_steps": steps,
+        "training.eval_frequency": batches,
+        "training.optimizer.learn_rate.total_steps": steps,
+        "training.optimizer.learn_rate.warmup_steps": max(1, int(WARMUP * steps)),
+    }
+
+
+if __name__ == "__main__":
+    cli.run(main)
