@@ -1,4 +1,4 @@
-"""Notes to spaCy Docs: character offsets become tokens, overlaps are resolved, and every mention's fate is told."""
+"""Notes to spaCy Docs: from characters to tokens, overlaps resolved, the fate of every mention told."""
 
 from collections.abc import Sequence
 from enum import StrEnum

@@ -21,8 +21,9 @@ def named_split(parts: Iterable[str]) -> str:
     parts (Iterable[str]): Path components, e.g. ("Task_1C.zip", "i2b2_Test", "docs").
     RETURNS (str): "train", "dev", "test", or "" where no name says.
     """
-    matches = [match for part in parts if (match := _PART_NAME.search(part.lower()))]
-    return (matches[-1].lastgroup or "") if matches else ""
+    stated = [{match.lastgroup or "" for match in _PART_NAME.finditer(part.lower())} for part in parts]
+    # "train.test.released.8.17.09.tar.gz" holds both parts, so it states none.
+    return next((names.pop() for names in reversed(stated) if len(names) == 1), "")
 
 
 def assign(notes: Sequence[Note]) -> list[Note]:

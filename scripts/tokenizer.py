@@ -42,7 +42,7 @@ GLUED = [
     rf"{FIRST_NUMBER}(?=[a-zµμ])(?!(?:st|nd|rd|th|[abcpqsx])\b|[epqx]\d)",
     r"(?<=[a-z]{4})(?=\d)",  # tablet2, and the number of a footnote: nausea3
     rf"(?<=%)(?={LETTER})",  # 50%narrowing
-    r"(?<=\b[A-Za-z]\.[A-Za-z]\.)(?=[^\W_]{2})",  # p.o.daily
+    rf"(?<=\b[A-Za-z]\.[A-Za-z]\.)(?=\d|{LETTER}{{2}})",  # p.o.daily; not U.S.A
     rf"(?<={LETTER})(?=n{APOSTROPHE}t\b)",  # did|n't
 ]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from huggingface_hub.utils import logging as hub_logging
 from spacy.cli.train import train
 from spacy.util import load_config, registry
 from thinc.api import Config
@@ -49,7 +50,8 @@ def check_encoder(encoder: str) -> None:
 
     RAISES (InputError): It is not there, has pickled weights only, or lacks its vocabulary.
     """
-    transformers_logging.set_verbosity_error()
+    for logger in (hub_logging, transformers_logging):
+        logger.set_verbosity_error()
     try:
         AutoConfig.from_pretrained(encoder)
         tokenizer = AutoTokenizer.from_pretrained(encoder)

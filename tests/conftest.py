@@ -1,0 +1,76 @@
+"""A copy of the project with a few sample notes, in which its commands are run for real."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.formats import con
+from scripts.formats.files import read_files
+from scripts.split import assign
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+PARTS = ("assets/sample/LICENSE", "assets/sample/README.md", "configs", "project.yml", "scripts")
+
+
+class Project:
+    """A copy of the project in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `python` with the arguments in the project's folder."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "ANSI_COLORS_DISABLED": "1", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with so few notes (4 train, 1 dev, 2 test) that an epoch is a single step or two."""
+    folder = tmp_path_factory.mktemp("project")
+    for part in PARTS:
+        source, target = ROOT / part, folder / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    notes = assign(list(con.read(list(read_files(ROOT / "assets/sample/concepts")))))
+    for split, count in (("train", 4), ("dev", 1), ("test", 2)):
+        for note in [note for note in notes if note.split == split][:count]:
+            for file in (note.file, note.text_file):
+                target = folder / "assets/sample/concepts" / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / "assets/sample/concepts" / file, target)
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def workflow(project: Project) -> Project:
+    """The project after `spacy project run all` with one epoch; what it printed is in run.log."""
+    done = project.run("-m", "spacy", "project", "run", "all", ".", "--vars.epochs", "1")
+    project.path("run.log").write_text(done.stdout + done.stderr, encoding="utf8")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return project
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The open corpora that lie beside a developer's checkout; a user has none, so tests skip."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the open corpora are not at {SHARED}")
+    return SHARED
