@@ -21,6 +21,7 @@ from scripts.note import InputError
 from scripts.output import whole_folder
 
 WARMUP = 0.1  # share of all steps
+BASE_WIDTH = 768  # of bert-base and albert-base, for which the configs state the learning rate
 
 
 def main(
@@ -32,7 +33,7 @@ def main(
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
 ) -> None:
     """Fine-tune ENCODER with a spaCy NER head on the notes of CORPUS."""
-    check_encoder(encoder)
+    width = check_encoder(encoder)
     with whole_folder(output) as folder:
         overrides = {
             "paths.train": str(corpus / "train.spacy"),
@@ -40,23 +41,24 @@ def main(
             "paths.log": str(folder / "log.jsonl"),
             "components.transformer.model.name": encoder,
         }
-        overrides |= schedule(load_config(config, overrides, interpolate=True), epochs)
+        overrides |= schedule(load_config(config, overrides, interpolate=True), epochs, width)
         train(config, folder, use_gpu=gpu, overrides=overrides)
     msg.good(f"Trained {output}")
 
 
-def check_encoder(encoder: str) -> None:
+def check_encoder(encoder: str) -> int:
     """Load an encoder once, so that one that cannot be used is told before the training begins.
 
+    RETURNS (int): The width of its hidden states.
     RAISES (InputError): It is not there, has pickled weights only, or lacks its vocabulary.
     """
     for logger in (hub_logging, transformers_logging):
         logger.set_verbosity_error()
     try:
-        AutoConfig.from_pretrained(encoder)
+        width = AutoConfig.from_pretrained(encoder).hidden_size
         tokenizer = AutoTokenizer.from_pretrained(encoder)
         AutoModel.from_pretrained(encoder, use_safetensors=True)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, AttributeError) as error:
         raise InputError(
             f"The encoder '{encoder}' cannot be loaded ({type(error).__name__}): it has to be a folder"
             " with config.json, model.safetensors and tokenizer files, or a name that the hub has. In a"
@@ -66,13 +68,15 @@ def check_encoder(encoder: str) -> None:
     if hasattr(tokenizer, "vocab_file") and not tokenizer.vocab_file:
         name = tokenizer.vocab_files_names["vocab_file"]
         raise InputError(f"The encoder '{encoder}' lacks its vocabulary file {name}: add it.")
+    return width
 
 
-def schedule(config: Config, epochs: int) -> dict[str, Any]:
-    """The settings that follow from the number of batches an epoch has.
+def schedule(config: Config, epochs: int, width: int) -> dict[str, Any]:
+    """The settings that follow from the number of batches an epoch has and from the encoder's width.
 
-    config (Config): The interpolated config.
+    config (Config): The interpolated config; its learning rate is for an encoder 768 wide.
     epochs (int): Passes over the training notes.
+    width (int): Width of the encoder's hidden states; narrower ones take higher rates.
     RETURNS (dict[str, Any]): Overrides: evaluation after every epoch, linear warm-up, then linear
         decay to zero at the end of the last.
     """
@@ -82,10 +86,12 @@ def schedule(config: Config, epochs: int) -> dict[str, Any]:
     if not batches:
         raise InputError(f"{config['paths']['train']} holds no text to train on.")
     steps = epochs * batches
+    rate = config["training"]["optimizer"]["learn_rate"]["initial_rate"]
     return {
         "training.max_epochs": epochs,
         "training.max_steps": steps,
         "training.eval_frequency": batches,
+        "training.optimizer.learn_rate.initial_rate": rate * (BASE_WIDTH / width) ** 2,
         "training.optimizer.learn_rate.total_steps": steps,
         "training.optimizer.learn_rate.warmup_steps": max(1, int(WARMUP * steps)),
     }

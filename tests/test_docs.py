@@ -104,7 +104,7 @@ def notes(draw) -> Note:
     text = draw(st.text(alphabet, min_size=1, max_size=80))
     offset = st.integers(0, len(text) - 1)
     fragment = st.tuples(offset, offset).map(lambda ends: (min(ends), max(ends) + 1))
-    fragments = st.lists(fragment, min_size=1, max_size=3, unique=True).map(lambda found: tuple(sorted(found)))
+    fragments = st.lists(fragment, min_size=1, max_size=3, unique=True).map(sorted)
     mention = st.tuples(st.sampled_from(["problem", "test"]), fragments)
     mentions = draw(st.lists(mention, max_size=8))
     return make_note(text, *((label, *found) for label, found in mentions))

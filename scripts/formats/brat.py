@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from scripts.formats.files import File, Pair, decode, pair
+from scripts.formats.quotes import find_nearest
 from scripts.note import Entity, Fragment, Note, Problem
 from scripts.split import named_split
 
@@ -45,8 +46,11 @@ class _Line(NamedTuple):
 def _read_note(found: Pair) -> Note:
     text, file = decode(found.text), str(found.annotation.path)
     entities, problems = [], []
-    lines, stray = _join_continuations(decode(found.annotation))
-    problems.extend(Problem(file, number, "continuation of a quote") for number in stray)
+    lines, stray = _join_continuations(decode(found.annotation).removeprefix("\ufeff"))
+    for number in stray:
+        continues = lines and lines[0].number < number
+        kind = "continuation of a quote" if continues else "malformed line"
+        problems.append(Problem(file, number, kind, dropped=0 if continues else 1))
     for line in lines:
         if line.text.startswith("T"):
             entity, problem = _read_text_bound(text, line, file)
@@ -86,28 +90,28 @@ def _read_text_bound(text: str, line: _Line, file: str) -> tuple[Entity | None, 
 
     if any(start >= end for start, end in fragments):
         return dropped("empty or reversed offsets")
+    beyond = max(end for _, end in fragments) > len(text)
     if quote is None:
-        if fragments[-1][1] > len(text):
+        if beyond:
             return dropped("offset beyond the text")
         return Entity(label, fragments, line.number), Problem(file, line.number, "no quote", label)
     # The quote joins the fragments in the order in which the line lists them.
     mention = " ".join(text[start:end] for start, end in listed)
-    if _same(mention, quote) or _same(mention, quote.split("\n")[0]):
+    if not beyond and (_same(mention, quote) or _same(mention, quote.split("\n")[0])):
         return Entity(label, fragments, line.number), None
     repaired = _nearest_quote(text, quote, listed[0][0]) if len(listed) == 1 else None
     if repaired is None:
-        beyond = max(end for _, end in listed) > len(text)
         return dropped("offset beyond the text" if beyond else "quote does not match its offsets")
     problem = Problem(file, line.number, "offsets repaired by the quote", label)
     return Entity(label, (repaired,), line.number), problem
 
 
 def _nearest_quote(text: str, quote: str, start: int) -> Fragment | None:
-    pattern = r"\s+".join(re.escape(word) for word in quote.split())
-    window = slice(max(0, start - REPAIR_WINDOW), start + REPAIR_WINDOW + len(quote))
-    found = [match.span() for match in re.finditer(pattern, text[window])] if pattern else []
-    nearest = min(found, key=lambda span: abs(span[0] + window.start - start), default=None)
-    return nearest and (window.start + nearest[0], window.start + nearest[1])
+    words = [re.escape(word) for word in quote.split()]
+    if not words:
+        return None
+    window = (max(0, start - REPAIR_WINDOW), start + REPAIR_WINDOW + len(quote))
+    return find_nearest(re.compile(r"\s+".join(words)), text, window, start)
 
 
 def _same(text: str, quote: str) -> bool:

@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from scripts.formats.files import File, Pair, decode, is_utf8, pair
+from scripts.formats.quotes import find_nearest
 from scripts.note import Entity, Fragment, Note, Problem
 from scripts.split import named_split
 
 CONCEPT_SUFFIXES = (".txt.con", ".txt.concept", ".con", ".concept")
 # Greedy: a quote may itself hold `"` and `||`, so it ends at the last `" 1:2 3:4||t=` of the line.
-_CONCEPT = re.compile(r'c="(.*)" (\d+):(\d+) (\d+):(\d+)\|\|t="([^"]*)"\s*')
+_CONCEPT = re.compile(r'c="(.*)" (\d+):(\d+) (\d+):(\d+)\|\|t="([^"]+)"')
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 
 # The releases count tokens in more than one way. First comes what reproduces every quote of i2b2 2010:
@@ -66,9 +67,10 @@ def _read_note(found: Pair) -> Note:
     for file in (found.text, found.annotation):
         if not is_utf8(file):
             problems.append(Problem(str(file.path), 0, "not UTF-8, read as Latin-1"))
-    for number, line in enumerate(decode(found.annotation, fallback="latin-1").split("\n"), start=1):
+    concepts = decode(found.annotation, fallback="latin-1").removeprefix("\ufeff")
+    for number, line in enumerate(concepts.split("\n"), start=1):
         if line.strip():
-            entity, problem = _read_concept(text, lines, line.strip("\r"), number, str(found.annotation.path))
+            entity, problem = _read_concept(text, lines, line.strip(), number, str(found.annotation.path))
             entities.extend([entity] if entity else [])
             problems.extend([problem] if problem else [])
     return Note(
@@ -85,7 +87,7 @@ def _read_note(found: Pair) -> Note:
 def _read_concept(
     text: str, lines: list[Fragment], line: str, number: int, file: str
 ) -> tuple[Entity | None, Problem | None]:
-    match = _CONCEPT.fullmatch(line.strip())
+    match = _CONCEPT.fullmatch(line)
     if not match:
         return None, Problem(file, number, "malformed line", dropped=1)
     quote, label = match[1], match[6]
@@ -134,10 +136,9 @@ def _nearest_quote(text: str, lines: list[Fragment], quote: str, line: int, toke
     if not words:
         return None
     pattern = re.compile(r"[ \t]+".join(words), re.IGNORECASE)
-    found = [match.span() for match in pattern.finditer(text, start, end)]
     tokens = _COUNTINGS[0](text[start:end])
     expected = start + (tokens[token][0] if token < len(tokens) else end - start)
-    return min(found, key=lambda span: abs(span[0] - expected), default=None)
+    return find_nearest(pattern, text, (start, end), expected)
 
 
 def _leading(line: str) -> list[Fragment]:

@@ -77,6 +77,8 @@ def _build(rows: Sequence[tuple[int, str]], file: str) -> tuple[str, list[Entity
     for number, row in [*rows, (0, "")]:
         token, tag, problem = _columns(row, number, file)
         problems.extend([problem] if problem else [])
+        if not tag:
+            continue
         if label and (_starts(previous, tag) or not _continues(previous, tag)):
             entities.append(Entity(label, ((start, length),), line))
             label = ""
@@ -91,13 +93,16 @@ def _build(rows: Sequence[tuple[int, str]], file: str) -> tuple[str, list[Entity
 
 
 def _columns(row: str, number: int, file: str) -> tuple[str, str, Problem | None]:
-    columns = [part for part in (row.split("\t") if "\t" in row else re.split(" +", row)) if part.strip(" ")]
-    if not columns:
+    """Token and tag of a row: a blank row has no token, a row whose token is a blank no tag either."""
+    columns = row.rstrip("\t ").split("\t") if "\t" in row else re.split(" +", row.strip(" "))
+    token, tag = columns[0].strip(" "), columns[-1].strip(" ")
+    if not tag:
         return "", "O", None
-    token = columns[0].strip(" ")
+    if not token:
+        lost = Problem(file, number, "tag without a token", dropped=int(tag[0] in "BSU"))
+        return "", "", lost if tag != "O" else None
     if len(columns) == 1:
         return token, "O", Problem(file, number, "line without a tag")
-    tag = columns[-1].strip(" ")
     if not _TAG.fullmatch(tag):
         return token, "O", Problem(file, number, "unknown tag", dropped=1)
     return token, tag, None

@@ -8,13 +8,13 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from scripts.note import InputError
 from scripts.split import named_split
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".zip")
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError)
+_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError, KeyError)
 
 
 class File(NamedTuple):
@@ -41,10 +41,8 @@ def read_files(source: Path, name: str = "") -> Iterator[File]:
     if source.is_file():
         yield from _expand(PurePosixPath(name or source.name), source.read_bytes())
         return
-    for path in sorted(path for path in source.rglob("*") if path.is_file()):
-        relative = PurePosixPath(name, path.relative_to(source).as_posix())
-        if not _hidden(relative):
-            yield from _expand(relative, path.read_bytes())
+    for path in _walk(source):
+        yield from _expand(PurePosixPath(name, path.relative_to(source).as_posix()), path.read_bytes())
 
 
 def archive_stem(name: str) -> str:
@@ -156,8 +154,22 @@ def _check_no_text_alone(texts: Iterable[File], used: dict[PurePosixPath, PurePo
     for text in texts:
         if text.path not in used and text.path.parent in folders:
             raise InputError(
-                f"{text.path} has no annotation file: add it, or pass --skip-unpaired to leave such files out."
+                f"{text.path} has no annotation file: add it, or pass --skip-unpaired to leave such files"
+                " out."
             )
+
+
+def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All files below a folder, in order. Unlike rglob it follows links, and raises where it may not read."""
+    if folder.resolve() in above:
+        return
+    for path in sorted(folder.iterdir()):
+        if _hidden(PurePosixPath(path.name)):
+            continue
+        if path.is_dir():
+            yield from _walk(path, (*above, folder.resolve()))
+        else:
+            yield path
 
 
 def _hidden(path: PurePosixPath) -> bool:
@@ -165,6 +177,8 @@ def _hidden(path: PurePosixPath) -> bool:
 
 
 def _expand(path: PurePosixPath, data: bytes) -> Iterator[File]:
+    # A name that is not UTF-8 could not be printed, hashed or stored.
+    path = PurePosixPath(str(path).encode("utf8", "replace").decode("utf8"))
     if not path.name.lower().endswith(ARCHIVE_SUFFIXES):
         yield File(path, data)
         return
@@ -172,11 +186,13 @@ def _expand(path: PurePosixPath, data: bytes) -> Iterator[File]:
         members = list(_zip_members(data) if path.suffix.lower() == ".zip" else _tar_members(data))
     except _DAMAGED:
         raise InputError(f"{path} is damaged or cut short: download it again.") from None
+    except NotImplementedError:
+        raise InputError(f"{path} is packed in a way unknown here: unpack it and give the folder.") from None
     except RuntimeError:  # zipfile's error for an encrypted member
         raise InputError(f"{path} needs a password: unpack it and give the folder.") from None
     for member, content in sorted(members):
         # The member's name serves as a name only, so neither ".." nor "/" can lead anywhere.
-        parts = [part for part in PurePosixPath(member).parts if part not in ("/", "..")]
+        parts = [part for part in PurePosixPath(member).parts if part not in ("/", "//", "..")]
         inner = path.joinpath(*parts)
         if not _hidden(PurePosixPath(*parts)):
             yield from _expand(inner, content)
@@ -184,14 +200,31 @@ def _expand(path: PurePosixPath, data: bytes) -> Iterator[File]:
 
 def _zip_members(data: bytes) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for member in archive.infolist():
+        members = archive.infolist()
+        # Of an archive cut short after an archive inside it, zipfile reads the inner one.
+        if min((member.header_offset for member in members), default=archive.start_dir) > 0:
+            raise zipfile.BadZipFile
+        for member in members:
             if not member.is_dir():
                 yield member.filename, archive.read(member)
 
 
 def _tar_members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    contents: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:
-            content = archive.extractfile(member) if member.isreg() else None
-            if content is not None:
-                yield member.name, content.read()
+            if content := member.isreg() and archive.extractfile(member):
+                contents[member.name] = content.read()
+            elif member.islnk():  # a file that was a hard link to an earlier one
+                contents[member.name] = contents[member.linkname]
+        _check_tar_end(archive)
+    yield from contents.items()
+
+
+def _check_tar_end(archive: tarfile.TarFile) -> None:
+    # tarfile takes a damaged header for the end, and leaves checksums behind the last member unread.
+    stream = cast(BinaryIO, archive.fileobj)
+    stream.seek(archive.offset)
+    rest = stream.read()
+    if len(rest) < tarfile.BLOCKSIZE or any(rest[: tarfile.BLOCKSIZE]):
+        raise tarfile.ReadError

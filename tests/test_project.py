@@ -1,0 +1,189 @@
+"""The whole workflow, run for real on a few notes with one epoch."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+import torch
+from spacy.tokens import Doc, DocBin
+
+from scripts.corpora import CORPORA
+from scripts.docs import NOTE_ID
+from scripts.evaluate import main as evaluate
+from scripts.train import main as train
+from tests.commands import assert_fails, run
+from tests.conftest import ROOT, Project
+
+MODELS = ("bert", "albert")
+WORKFLOW = srsly.read_yaml(ROOT / "project.yml")["workflows"]["all"]
+
+
+def json_of(project: Project, name: str) -> dict:
+    return json.loads(project.path(name).read_text())
+
+
+def test_the_workflow_writes_every_output_that_it_declares(workflow):
+    for command in srsly.read_yaml(ROOT / "project.yml")["commands"]:
+        if command["name"] in WORKFLOW:
+            for output in command["outputs"]:
+                path = output.replace("${vars.corpus}", "sample").replace("${vars.version}", "0.1.0")
+                assert workflow.path(path).exists(), path
+
+
+def test_a_second_run_skips_what_has_not_changed(workflow):
+    done = workflow.run("-m", "spacy", "project", "run", "all", ".", "--vars.epochs", "1")
+    assert done.returncode == 0
+    assert done.stdout.count("nothing changed") == len(WORKFLOW)
+
+
+def test_a_changed_setting_runs_again(workflow):
+    done = workflow.run("-m", "spacy", "project", "run", "train-bert", ".", "--vars.epochs", "2", "--dry")
+    assert "Running command" in done.stdout and "--epochs 2" in done.stdout
+
+
+def test_each_epoch_is_a_row_of_the_log(workflow):
+    for model in MODELS:
+        rows = list(srsly.read_jsonl(workflow.path(f"training/sample/{model}/log.jsonl")))
+        assert len(rows) == 2  # before the first epoch and after it
+        assert {"epoch", "step", "losses", "scores"} <= set(rows[-1])
+        assert {"ents_f", "ents_p", "ents_r"} <= set(rows[-1]["scores"])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_scores_are_those_of_the_predicted_notes(workflow, model):
+    metrics = json_of(workflow, f"metrics/sample/{model}.json")
+    vocab = spacy.blank("en").vocab
+    gold = list(DocBin().from_disk(workflow.path("corpus/sample/test.spacy")).get_docs(vocab))
+    predicted = list(DocBin().from_disk(workflow.path(f"metrics/sample/{model}.spacy")).get_docs(vocab))
+    assert [doc.user_data[NOTE_ID] for doc in predicted] == [doc.user_data[NOTE_ID] for doc in gold]
+    assert [doc.text for doc in predicted] == [doc.text for doc in gold]
+    pairs = list(zip(gold, predicted, strict=True))
+    right = sum(len({*map(key, one.ents)} & {*map(key, other.ents)}) for one, other in pairs)
+    found = sum(len(doc.ents) for doc in predicted)
+    assert metrics["support"] == sum(len(doc.ents) for doc in gold)
+    assert metrics["ents_r"] == pytest.approx(right / metrics["support"])
+    assert metrics["ents_p"] == pytest.approx(right / found if found else 0)
+
+
+def key(ent) -> tuple[int, int, str]:
+    return ent.start, ent.end, ent.label_
+
+
+def test_both_models_are_compared(workflow):
+    comparison = json_of(workflow, "metrics/sample/comparison.json")
+    assert list(comparison["models"]) == list(MODELS)
+    for model in MODELS:
+        assert (
+            comparison["models"][model]["ents_f"]
+            == json_of(workflow, f"metrics/sample/{model}.json")["ents_f"]
+        )
+
+
+def wheel(project: Project, model: str) -> Path:
+    (path,) = project.path("packages").glob(f"en_medner_{model}-*/dist/*.whl")
+    return path
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_model_card_is_filled(workflow, model):
+    with zipfile.ZipFile(wheel(workflow, model)) as archive:
+        meta = json.loads(archive.read(f"en_medner_{model}/meta.json"))
+        names = archive.namelist()
+    assert meta["name"] == f"medner_{model}" and meta["version"] == "0.1.0" and meta["license"] == "MIT"
+    assert set(meta["labels"]["ner"]) == set(CORPORA["sample"].labels)
+    assert meta["performance"]["ents_f"] == json_of(workflow, f"metrics/sample/{model}.json")["ents_f"]
+    assert meta["sources"][0]["name"] == "sample"
+    required = {requirement.split(">=")[0] for requirement in meta["requirements"]}
+    assert required == {"spacy", "spacy-transformers", "transformers", "torch"}
+    assert all("<" in requirement for requirement in meta["requirements"])
+    assert {f"en_medner_{model}/tokenizer.py", f"en_medner_{model}/threads.py"} <= set(names)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_package_holds_no_path_of_the_machine_that_trained(workflow, model):
+    with zipfile.ZipFile(wheel(workflow, model)) as archive:
+        for name in archive.namelist():
+            assert str(workflow.folder).encode() not in archive.read(name), name
+        (config,) = (name for name in archive.namelist() if name.endswith("config.cfg"))
+        assert b"corpus/sample" not in archive.read(config)
+
+
+def test_progress_is_shown_on_conversion_and_evaluation(workflow):
+    printed = workflow.path("run.log").read_text()
+    assert "Converting: 100%" in printed and "Predicting: 100%" in printed
+
+
+def test_no_half_written_output_is_left(workflow):
+    assert not [path for path in workflow.folder.rglob("*.part")]
+
+
+def test_the_exported_corpus_reads_back_to_the_same_mentions(workflow, tmp_path):
+    done = workflow.run("-m", "spacy", "project", "run", "export-conll", ".")
+    assert done.returncode == 0, done.stdout
+    done = workflow.run("-m", "scripts.convert", "again", "exports/sample", str(tmp_path / "again"))
+    assert done.returncode == 0, done.stdout
+    vocab = spacy.blank("en").vocab
+    for split in ("train", "dev", "test"):
+        docs, again = (
+            list(DocBin().from_disk(folder / f"{split}.spacy").get_docs(vocab))
+            for folder in (workflow.path("corpus/sample"), tmp_path / "again")
+        )
+        assert [doc.user_data[NOTE_ID] for doc in again] == [doc.user_data[NOTE_ID] for doc in docs]
+        for one, other in zip(docs, again, strict=True):
+            assert [unspaced(ent) for ent in other.ents] == [unspaced(ent) for ent in one.ents]
+
+
+def unspaced(ent) -> tuple[str, str]:
+    """A mention without blanks, since those between exported tokens are not kept."""
+    return "".join(ent.text.split()), ent.label_
+
+
+def test_an_encoder_that_cannot_be_loaded_is_told_with_the_way_out(workflow, tmp_path):
+    corpus = workflow.path("corpus/sample")
+    for encoder in ("no-such-encoder", str(tmp_path)):
+        done = run(train, ROOT / "configs/bert.cfg", encoder, corpus, tmp_path / "out")
+        assert_fails(done, f"'{encoder}' cannot be loaded", "--vars.bert", without=tmp_path / "out")
+
+
+def test_an_encoder_with_pickled_weights_only_is_not_loaded(workflow, tmp_path):
+    encoder = tmp_path / "encoder"
+    shutil.copytree(workflow.path("encoders/bert-small"), encoder)
+    (encoder / "model.safetensors").unlink()
+    torch.save({}, encoder / "pytorch_model.bin")
+    done = run(train, ROOT / "configs/bert.cfg", encoder, workflow.path("corpus/sample"), tmp_path / "out")
+    assert_fails(done, "cannot be loaded", "model.safetensors", without=tmp_path / "out")
+
+
+def test_an_albert_without_its_vocabulary_file_is_told(workflow, tmp_path):
+    encoder = tmp_path / "encoder"
+    shutil.copytree(workflow.path("encoders/albert-small"), encoder)
+    (encoder / "spiece.model").unlink()
+    done = run(train, ROOT / "configs/albert.cfg", encoder, workflow.path("corpus/sample"), tmp_path / "out")
+    assert_fails(done, "lacks its vocabulary file spiece.model", without=tmp_path / "out")
+
+
+def test_evaluating_what_is_not_there_is_told(workflow, tmp_path):
+    model, corpus = (
+        workflow.path("training/sample/bert/model-best"),
+        workflow.path("corpus/sample/test.spacy"),
+    )
+    assert_fails(run(evaluate, tmp_path, corpus, tmp_path / "m"), "holds no trained pipeline")
+    assert_fails(run(evaluate, model, tmp_path / "no.spacy", tmp_path / "m"), "does not exist: convert")
+    (tmp_path / "bad.spacy").write_bytes(corpus.read_bytes()[:100])
+    assert_fails(run(evaluate, model, tmp_path / "bad.spacy", tmp_path / "m"), "cannot be read")
+    DocBin().to_disk(tmp_path / "empty.spacy")
+    assert_fails(run(evaluate, model, tmp_path / "empty.spacy", tmp_path / "m"), "holds no notes")
+    assert not list(tmp_path.glob("m*"))
+
+
+def test_a_corpus_of_other_tokens_is_refused(workflow, tmp_path):
+    doc = Doc(spacy.blank("en").vocab, words=["aspi", "rin"], spaces=[False, False])
+    doc.user_data[NOTE_ID] = "other"
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "other.spacy")
+    model = workflow.path("training/sample/bert/model-best")
+    done = run(evaluate, model, tmp_path / "other.spacy", tmp_path / "m")
+    assert_fails(done, "note other was cut into other tokens")
