@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 
 import typer
+from thinc.api import require_gpu
 from wasabi import msg
 
 from scripts.note import InputError
@@ -26,3 +27,15 @@ def run(main: Callable) -> None:
     else:
         return
     sys.exit(1)
+
+
+def use_gpu(number: int) -> None:
+    """Compute on a GPU from here on; a negative number stands for the CPU.
+
+    RAISES (InputError): There is no such GPU, or torch was installed without support for it.
+    """
+    try:
+        if number >= 0:
+            require_gpu(number)
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"GPU {number} cannot be used ({error}): give --vars.gpu -1 for the CPU.") from None

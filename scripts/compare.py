@@ -11,6 +11,7 @@ import typer
 from wasabi import msg
 
 from scripts import cli
+from scripts.evaluate import read_metrics
 from scripts.note import InputError
 from scripts.output import whole_file
 
@@ -20,7 +21,7 @@ def main(
     metrics: Annotated[list[Path], typer.Argument(help="Results of `evaluate`, .json")],
 ) -> None:
     """Write and print one table of the models that METRICS were measured of."""
-    comparison = compare([_read(path) for path in metrics])
+    comparison = compare([read_metrics(path) for path in metrics])
     with whole_file(output) as path:
         srsly.write_json(path, comparison)
     report(comparison)
@@ -64,12 +65,6 @@ def report(comparison: dict[str, Any]) -> None:
     ]
     rows.append(["words/s", *(f"{model['words_per_second']:,}" for model in models.values())])
     msg.table(rows, header=["", *models], aligns=["l", *"r" * len(models)], divider=True)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist: evaluate the model first.")
-    return srsly.read_json(path)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import spacy
 import srsly
@@ -31,8 +31,7 @@ def main(
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
 ) -> None:
     """Predict the notes of CORPUS with MODEL; write the scores and the predicted notes."""
-    if gpu >= 0:
-        spacy.require_gpu(gpu)
+    cli.use_gpu(gpu)
     nlp = load_model(model)
     golds = read_docs(corpus, nlp)
     start = time.perf_counter()
@@ -128,6 +127,16 @@ def report(metrics: dict[str, Any]) -> None:
         ["all", *row({name: metrics[f"ents_{name}"] for name in "prf"} | {"support": metrics["support"]})]
     )
     msg.table(rows, header=["", "P", "R", "F", "support"], aligns=["l", *"rrrr"], divider=True)
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The results that `evaluate` wrote.
+
+    RAISES (InputError): They are not there.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: evaluate the model first.")
+    return cast(dict[str, Any], srsly.read_json(path))
 
 
 def row(scores: dict[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from wasabi import msg
 
 from scripts import cli
 from scripts.corpora import CORPORA
+from scripts.evaluate import load_model, read_metrics
 from scripts.note import InputError
 from scripts.output import whole_folder
 
@@ -39,13 +40,12 @@ def main(
     version: Annotated[str, typer.Option(help="Version of the package")],
 ) -> None:
     """Write OUTPUT/en_NAME-VERSION with the wheel in its dist folder."""
-    for path in (model / "meta.json", metrics):
-        if not path.is_file():
-            raise InputError(f"{path} does not exist: train and evaluate the model first.")
+    pipeline = load_model(model)
+    filled = {**pipeline.meta, **card(read_metrics(metrics))}
     full_name = f"{LANG}_{name}-{version}"
     with tempfile.TemporaryDirectory() as folder, whole_folder(output / full_name) as destination:
         meta = Path(folder, "meta.json")
-        srsly.write_json(meta, {**srsly.read_json(model / "meta.json"), **card(srsly.read_json(metrics))})
+        srsly.write_json(meta, filled)
         package(model, Path(folder), meta, TRAVELLING_CODE, name=name, version=version, silent=False,
                 create_sdist=False)  # fmt: skip
         source = Path(folder, full_name)
@@ -62,19 +62,19 @@ def card(metrics: dict[str, Any]) -> dict[str, Any]:
     RETURNS (dict[str, Any]): Description, licence, sources, scores on the test notes, requirements.
     """
     corpus, encoder = metrics["corpus"], metrics["encoder"]
-    licence = CORPORA[corpus].licence if corpus in CORPORA else "that of its notes"
+    licence = CORPORA[corpus].licence if corpus in CORPORA else f"the terms of {corpus}"
     scores = ("ents_p", "ents_r", "ents_f", "token_accuracy", "ents_per_type")
     return {
         "description": f"Medical named entities: {encoder} fine-tuned on {corpus} with medner.",
         "author": "medner",
-        "license": "MIT",
+        "license": "MIT" if licence == "CC0-1.0" else licence,
         "sources": [
             {"name": corpus, "license": licence},
             {"name": encoder, "license": "see the encoder"},
         ],
         "performance": {key: metrics[key] for key in scores},
         "notes": (
-            f"The code is under the MIT licence; trained on {corpus}, under its terms: {licence}."
+            f"The code is under the MIT licence; the notes of {corpus} that it was trained on: {licence}."
             f" Scores are strict matches on its {metrics['notes']} test notes,"
             f" {metrics['support']:,} mentions."
         ),

@@ -33,6 +33,7 @@ def main(
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
 ) -> None:
     """Fine-tune ENCODER with a spaCy NER head on the notes of CORPUS."""
+    cli.use_gpu(gpu)
     width = check_encoder(encoder)
     with whole_folder(output) as folder:
         overrides = {
@@ -88,7 +89,8 @@ def schedule(config: Config, epochs: int, width: int) -> dict[str, Any]:
     steps = epochs * batches
     rate = config["training"]["optimizer"]["learn_rate"]["initial_rate"]
     return {
-        "training.max_epochs": epochs,
+        # spaCy 3.8 evaluates at the first batch of an epoch: one batch more, at rate 0, to evaluate the last.
+        "training.max_epochs": epochs + 1,
         "training.max_steps": steps,
         "training.eval_frequency": batches,
         "training.optimizer.learn_rate.initial_rate": rate * (BASE_WIDTH / width) ** 2,

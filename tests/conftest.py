@@ -11,10 +11,13 @@ import pytest
 from scripts.formats import con
 from scripts.formats.files import read_files
 from scripts.split import assign
+from tests import encoders
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 PARTS = ("assets/sample/LICENSE", "assets/sample/README.md", "configs", "project.yml", "scripts")
+ENCODERS = {"bert": "encoders/bert-tiny", "albert": "encoders/albert-tiny"}
+SETTINGS = ["--vars.epochs", "1", *(part for name in ENCODERS for part in (f"--vars.{name}", ENCODERS[name]))]
 
 
 class Project:
@@ -40,7 +43,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project with so few notes (4 train, 1 dev, 2 test) that an epoch is a single step or two."""
+    """The project with so few notes (4 train, 1 dev, 2 test) that an epoch is a step or two."""
     folder = tmp_path_factory.mktemp("project")
     for part in PARTS:
         source, target = ROOT / part, folder / part
@@ -56,13 +59,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
                 target = folder / "assets/sample/concepts" / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / "assets/sample/concepts" / file, target)
+    _build_encoders(folder, [line for note in notes for line in note.text.splitlines() if line.strip()])
     return Project(folder)
+
+
+def _build_encoders(folder: Path, lines: list[str]) -> None:
+    for name, build in (("bert", encoders.build_bert), ("albert", encoders.build_albert)):
+        (folder / ENCODERS[name]).mkdir(parents=True)
+        build(lines, folder / ENCODERS[name])
 
 
 @pytest.fixture(scope="session")
 def workflow(project: Project) -> Project:
-    """The project after `spacy project run all` with one epoch; what it printed is in run.log."""
-    done = project.run("-m", "spacy", "project", "run", "all", ".", "--vars.epochs", "1")
+    """The project after `spacy project run all` with tiny encoders and one epoch, its output in run.log."""
+    done = project.run("-m", "spacy", "project", "run", "all", ".", *SETTINGS)
     project.path("run.log").write_text(done.stdout + done.stderr, encoding="utf8")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return project

@@ -178,8 +178,9 @@ def test_an_html_entity_of_the_text_matches_itself():
     assert read("a &lt; b", "T1\tx 2 6\t&lt;\n").problems == ()
 
 
-def test_a_line_without_a_quote_is_read_and_told():
-    note = read(TEXT, "T1\tDrug 9 15\n")
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_line_without_a_quote_is_read_and_told(newline):
+    note = read(TEXT, f"T1\tDrug 9 15{newline}")
     assert quoted(note) == [("Drug", "zorvex")]
     assert problems(note) == [(1, "no quote", 0)]
 
@@ -364,7 +365,8 @@ def test_a_quote_is_found_where_a_number_is_glued_to_its_unit():
 
 
 def test_the_fragments_of_a_discontinuous_mention_are_not_guessed():
-    assert problems(read(TEXT, "T1\tReason 5 9;16 21\ttook 20 mg\n")) == [(1, MISMATCH, 1)]
+    assert problems(read(TEXT, "T1\tDosage 5 9;16 21\ttook 20 mg\n")) == [(1, MISMATCH, 1)]
+    assert problems(read(TEXT, "T1\tDosage 5 9;10 16\ttook zorvex\n")) == [(1, MISMATCH, 1)]
 
 
 def test_an_empty_quote_repairs_nothing():

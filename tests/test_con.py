@@ -113,6 +113,11 @@ def test_every_layout_and_naming_of_2011(folder, split, text, concepts):
     assert layout(docs, gold, *more) == [(text.split(".")[0], docs, gold, split)]
 
 
+def test_a_file_without_a_suffix_is_a_text_only_in_docs():
+    files = ("Beth/concepts/1", "Beth/concepts/1.con", "Beth/docs/1.txt", "Beth/LICENSE")
+    assert layout(*files) == [("1", "Beth/docs/1.txt", "Beth/concepts/1.con", "")]
+
+
 def test_text_and_concepts_may_lie_in_one_folder():
     assert layout("a.con", "a.txt") == [("a", "a.txt", "a.con", "")]
 
@@ -169,6 +174,7 @@ def test_a_mention_is_counted_in_lines_from_1_and_tokens_from_0():
         ("   acute  chest pain .", 2, 3, "chest pain"),
         # Other copies: without that empty token,
         (" acute chest pain .", 1, 2, "chest pain"),
+        (" big\tacute chest pain .", 1, 2, "chest pain"),
         # every single space a separator,
         ("acute  chest pain .", 2, 3, "chest pain"),
         ("  acute  chest pain .", 4, 5, "chest pain"),
@@ -315,8 +321,15 @@ def test_lines_that_the_text_does_not_have_are_told(first, last):
     assert problems(note) == [(2, BEYOND, 1)]
 
 
-def test_an_empty_quote_is_not_found():
-    assert problems(read(TEXT, concept("", "1:9", "1:9"))) == [(1, NOT_FOUND, 1)]
+def test_words_are_not_found_where_they_are_written_as_one():
+    assert problems(read("chestpain today\n", concept("chest pain", "1:0", "1:0"))) == [(1, NOT_FOUND, 1)]
+
+
+@pytest.mark.parametrize(("first", "last"), [("1:9", "1:9"), ("1:3", "1:1"), ("1:0", "1:0")])
+def test_an_empty_quote_is_not_found(first, last):
+    note = read(f" {TEXT}", concept("", first, last))
+    assert note.entities == ()
+    assert problems(note) == [(1, NOT_FOUND, 1)]
 
 
 # --- lines of the annotation file

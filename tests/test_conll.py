@@ -58,6 +58,7 @@ def test_the_same_mentions_are_read_from_every_scheme(scheme, tags):
         ("L-x I-x", [("x", "a"), ("x", "b")]),
         ("U-x L-x", [("x", "a"), ("x", "b")]),
         ("I-x S-x I-x", [("x", "a"), ("x", "b"), ("x", "c")]),
+        ("I-x U-x", [("x", "a"), ("x", "b")]),
         ("B-x O I-x", [("x", "a"), ("x", "c")]),
         ("B-x", [("x", "a")]),
         ("B-x | I-x", [("x", "a"), ("x", "b")]),

@@ -71,7 +71,17 @@ ARCHIVES_2018 = {
         {"gold-standard-test-data/200.txt": DRUG_TEXT, "gold-standard-test-data/200.ann": DRUG}
     ),
 }
-OTHERS = {"Task_1C_Test_groundtruth.zip": b"cut short", "training-PHI-Gold-Set2.tar.gz": b"cut short"}
+# Archives of other tasks, and what a browser makes of a second download.
+OTHERS = dict.fromkeys(
+    [
+        "Task_1C_Test_groundtruth.zip",
+        "training-PHI-Gold-Set2.tar.gz",
+        "Task_1C (1).zip",
+        "test_data (1).tar.gz",
+        "training_20180910 (1).zip",
+    ],
+    b"cut short",
+)
 RELEASES = {"i2b2-2010": ARCHIVES_2010, "i2b2-2011": ARCHIVES_2011, "n2c2-2018": ARCHIVES_2018}
 SPLITS = {
     "i2b2-2010": {

@@ -102,7 +102,7 @@ def test_an_empty_archive_has_no_files(tmp_path):
 
 
 def test_resource_forks_and_hidden_files_are_left_out(tmp_path):
-    members = {"docs/a.txt": "a", "docs/._a.txt": "fork", "__MACOSX/docs/._a.txt": "fork", ".git/a.txt": "x"}
+    members = {"docs/a.txt": "a", "docs/._a.txt": "fork", "__MACOSX/docs/b.txt": "fork", ".git/a.txt": "x"}
     assert paths(read(tmp_path, "mac.zip", zip_of(members))) == ["mac.zip/docs/a.txt"]
     assert paths(read(tmp_path, "mac.tar.gz", tar_of(members))) == ["mac.tar.gz/docs/a.txt"]
     write_files(tmp_path / "folder", members)
@@ -215,7 +215,10 @@ def many_members() -> dict[str, bytes]:
 
 def assert_cuts_are_told(tmp_path: Path, name: str, data: bytes, may_lack_padding: bool = False) -> None:
     whole = read(tmp_path, name, data)
-    for length in [*range(0, len(data), max(1, len(data) // 100)), *range(len(data) - 24, len(data))]:
+    steps = range(0, len(data), max(1, len(data) // 100))
+    ends = range(len(data) - 24, len(data))
+    between_members = range(0, len(data), tarfile.BLOCKSIZE)
+    for length in [*steps, *ends, *between_members]:
         try:
             found = read(tmp_path, name, data[:length])
         except InputError as error:
@@ -233,6 +236,12 @@ def test_an_archive_cut_short_anywhere_is_told(suffix, tmp_path):
 def test_a_plain_tar_cut_short_is_told_or_whole(tmp_path):
     # Nothing but zeros to fill up the last record is behind its end mark.
     assert_cuts_are_told(tmp_path, "cut.tar", tar_of(many_members(), "w"), may_lack_padding=True)
+
+
+def test_a_plain_tar_with_a_damaged_header_is_told(tmp_path):
+    data = tar_of({"a.txt": "a", "b.txt": "b"}, "w").replace(b"b.txt", b"B.txt")
+    with pytest.raises(InputError, match=r"bad\.tar is damaged"):
+        read(tmp_path, "bad.tar", data)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

@@ -16,7 +16,7 @@ from scripts.docs import NOTE_ID
 from scripts.evaluate import main as evaluate
 from scripts.train import main as train
 from tests.commands import assert_fails, run
-from tests.conftest import ROOT, Project
+from tests.conftest import ROOT, SETTINGS, Project
 
 MODELS = ("bert", "albert")
 WORKFLOW = srsly.read_yaml(ROOT / "project.yml")["workflows"]["all"]
@@ -35,7 +35,7 @@ def test_the_workflow_writes_every_output_that_it_declares(workflow):
 
 
 def test_a_second_run_skips_what_has_not_changed(workflow):
-    done = workflow.run("-m", "spacy", "project", "run", "all", ".", "--vars.epochs", "1")
+    done = workflow.run("-m", "spacy", "project", "run", "all", ".", *SETTINGS)
     assert done.returncode == 0
     assert done.stdout.count("nothing changed") == len(WORKFLOW)
 
@@ -149,9 +149,15 @@ def test_an_encoder_that_cannot_be_loaded_is_told_with_the_way_out(workflow, tmp
         assert_fails(done, f"'{encoder}' cannot be loaded", "--vars.bert", without=tmp_path / "out")
 
 
+def test_a_gpu_that_is_not_there_is_told(workflow, tmp_path):
+    corpus, encoder = workflow.path("corpus/sample"), workflow.path("encoders/bert-tiny")
+    done = run(train, ROOT / "configs/bert.cfg", encoder, corpus, tmp_path / "out", "--gpu", "99")
+    assert_fails(done, "GPU 99 cannot be used", "--vars.gpu -1", without=tmp_path / "out")
+
+
 def test_an_encoder_with_pickled_weights_only_is_not_loaded(workflow, tmp_path):
     encoder = tmp_path / "encoder"
-    shutil.copytree(workflow.path("encoders/bert-small"), encoder)
+    shutil.copytree(workflow.path("encoders/bert-tiny"), encoder)
     (encoder / "model.safetensors").unlink()
     torch.save({}, encoder / "pytorch_model.bin")
     done = run(train, ROOT / "configs/bert.cfg", encoder, workflow.path("corpus/sample"), tmp_path / "out")
@@ -160,7 +166,7 @@ def test_an_encoder_with_pickled_weights_only_is_not_loaded(workflow, tmp_path):
 
 def test_an_albert_without_its_vocabulary_file_is_told(workflow, tmp_path):
     encoder = tmp_path / "encoder"
-    shutil.copytree(workflow.path("encoders/albert-small"), encoder)
+    shutil.copytree(workflow.path("encoders/albert-tiny"), encoder)
     (encoder / "spiece.model").unlink()
     done = run(train, ROOT / "configs/albert.cfg", encoder, workflow.path("corpus/sample"), tmp_path / "out")
     assert_fails(done, "lacks its vocabulary file spiece.model", without=tmp_path / "out")
