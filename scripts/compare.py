@@ -44,9 +44,7 @@ def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
         **{key: results[0][key] for key in ("corpus", "notes", "words", "support")},
         "models": {result["model"]: {key: result[key] for key in overall} for result in results},
         "ents_f_per_type": {
-            label: {
-                result["model"]: result["ents_per_type"].get(label, {"f": 0.0})["f"] for result in results
-            }
+            label: {result["model"]: result["ents_per_type"].get(label, {"f": 0.0})["f"] for result in results}
             for label in labels
         },
     }

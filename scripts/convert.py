@@ -27,12 +27,8 @@ from scripts.split import SPLITS, assign
 
 def main(
     corpus: Annotated[str, typer.Argument(help=f"{', '.join(CORPORA)}, or a name for other notes")],
-    source: Annotated[
-        Path, typer.Argument(help="The assets folder; for other notes their folder or archive")
-    ],
-    output: Annotated[
-        Path, typer.Argument(help="Folder for train.spacy, dev.spacy, test.spacy, conversion.json")
-    ],
+    source: Annotated[Path, typer.Argument(help="The assets folder; for other notes their folder or archive")],
+    output: Annotated[Path, typer.Argument(help="Folder for train.spacy, dev.spacy, test.spacy, conversion.json")],
     format: Annotated[str, typer.Option(help=f"auto, {', '.join(FORMATS)}")] = "auto",
     max_dropped: Annotated[float, typer.Option(help="Fail if more annotations are dropped, in %")] = 1.0,
     skip_unpaired: Annotated[bool, typer.Option(help="Leave files without a partner out")] = False,

@@ -9,9 +9,7 @@ from scripts.note import InputError, Note, Problem
 
 CONCEPTS_2010 = frozenset({"problem", "test", "treatment"})
 CONCEPTS_2011 = CONCEPTS_2010 | {"person", "pronoun"}
-MEDICATIONS = frozenset(
-    {"ADE", "Dosage", "Drug", "Duration", "Form", "Frequency", "Reason", "Route", "Strength"}
-)
+MEDICATIONS = frozenset({"ADE", "Dosage", "Drug", "Duration", "Form", "Frequency", "Reason", "Route", "Strength"})
 
 
 class Corpus(NamedTuple):

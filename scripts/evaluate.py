@@ -69,9 +69,7 @@ def read_docs(path: Path, nlp: Language) -> list[Doc]:
     try:
         docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
     except (ValueError, EOFError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read ({type(error).__name__}): convert the corpus again."
-        ) from None
+        raise InputError(f"{path} cannot be read ({type(error).__name__}): convert the corpus again.") from None
     if not docs:
         raise InputError(f"{path} holds no notes: convert the corpus again.")
     for doc in docs:
@@ -87,9 +85,7 @@ def predict(nlp: Language, golds: Sequence[Doc]) -> list[Doc]:
     """The pipeline's own reading of the notes, which carry their ids but no gold."""
     texts = ((gold.text, gold.user_data[NOTE_ID]) for gold in golds)
     predictions = []
-    for doc, note_id in tqdm(
-        nlp.pipe(texts, as_tuples=True), total=len(golds), desc="Predicting", unit="note"
-    ):
+    for doc, note_id in tqdm(nlp.pipe(texts, as_tuples=True), total=len(golds), desc="Predicting", unit="note"):
         doc.user_data[NOTE_ID] = note_id
         predictions.append(doc)
     return predictions
@@ -123,9 +119,7 @@ def report(metrics: dict[str, Any]) -> None:
     """Print the scores, in per cent, by label and overall."""
     per_type = metrics["ents_per_type"]
     rows = [[label, *row(scores)] for label, scores in per_type.items()]
-    rows.append(
-        ["all", *row({name: metrics[f"ents_{name}"] for name in "prf"} | {"support": metrics["support"]})]
-    )
+    rows.append(["all", *row({name: metrics[f"ents_{name}"] for name in "prf"} | {"support": metrics["support"]})])
     msg.table(rows, header=["", "P", "R", "F", "support"], aligns=["l", *"rrrr"], divider=True)
 
 

@@ -29,6 +29,4 @@ def after_fork_in_child() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
-os.register_at_fork(
-    before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child
-)
+os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)

@@ -20,9 +20,7 @@ BLANKS = " \t\r\v\f\x1c\x85\xa0\u2005\u2028\u2029\u3000"
 CHARACTERS = BLANKS + "aZ09ßéİ\u03a3\u03c3\ufeff\u200d\u0301\x01😀\"|:;'&#*-."
 
 
-def hostile_text(
-    extra: str = "\n", without: str = "", min_size: int = 0, max_size: int = 80
-) -> st.SearchStrategy:
+def hostile_text(extra: str = "\n", without: str = "", min_size: int = 0, max_size: int = 80) -> st.SearchStrategy:
     alphabet = [character for character in CHARACTERS + extra if character not in without]
     return st.text(st.sampled_from(alphabet), min_size=min_size, max_size=max_size)
 
@@ -34,8 +32,7 @@ def file(path: str, content: str | bytes) -> File:
 def quoted(note: Note) -> list[tuple[str, str]]:
     """Label and text of each mention, its fragments joined by "..."."""
     return [
-        (entity.label, "...".join(note.text[start:end] for start, end in entity.fragments))
-        for entity in note.entities
+        (entity.label, "...".join(note.text[start:end] for start, end in entity.fragments)) for entity in note.entities
     ]
 
 

@@ -59,9 +59,7 @@ def test_names_with_dots_and_capitals_are_paired():
     assert [note.id for note in brat.read(files)] == ["note.1", "note.2"]
 
 
-@pytest.mark.parametrize(
-    ("lost", "told"), [("b.txt", "b.ann has no text"), ("b.ann", "b.txt has no annotation")]
-)
+@pytest.mark.parametrize(("lost", "told"), [("b.txt", "b.ann has no text"), ("b.ann", "b.txt has no annotation")])
 def test_a_file_without_a_partner_is_told_or_left_out(lost, told):
     files = [file(name, "") for name in ("a.ann", "a.txt", "b.ann", "b.txt") if name != lost]
     with pytest.raises(InputError, match=told):
@@ -100,9 +98,7 @@ def test_a_mention_over_a_line_end_is_a_list_of_fragments():
     assert note.problems == ()
 
 
-@pytest.mark.parametrize(
-    "offsets", ["4 8;16 21;28 31", "4 8; 16 21; 28 31", "4 8 ; 16 21 ;28 31", "4  8;16 21;28 31 "]
-)
+@pytest.mark.parametrize("offsets", ["4 8;16 21;28 31", "4 8; 16 21; 28 31", "4 8 ; 16 21 ;28 31", "4  8;16 21;28 31 "])
 def test_a_discontinuous_mention_has_all_its_fragments(offsets):
     note = read(TEXT, f"T1\tDosage {offsets}\ttook 20 mg for\n")
     assert fragments(note) == [((4, 8), (16, 21), (28, 31))]
@@ -353,9 +349,7 @@ def test_a_quote_is_not_looked_for_far_away():
     assert problems(note) == [(1, MISMATCH, 1)]
 
 
-@pytest.mark.parametrize(
-    ("text", "quote"), [("in the end", "he"), ("BP 110 high", "10"), ("BP 110 high", "11")]
-)
+@pytest.mark.parametrize(("text", "quote"), [("in the end", "he"), ("BP 110 high", "10"), ("BP 110 high", "11")])
 def test_a_quote_is_not_found_inside_a_word_or_number(text, quote):
     assert problems(read(text, f"T1\tx 0 2\t{quote}\n")) == [(1, MISMATCH, 1)]
 
@@ -383,11 +377,7 @@ def annotated(draw: st.DrawFn) -> tuple[str, list[tuple[str, tuple[tuple[int, in
     mentions, lines = [], []
     for number in range(1, 1 + draw(st.integers(0, 4))):
         cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
-        listed = [
-            piece
-            for span in zip(cuts[::2], cuts[1::2], strict=False)
-            for piece in between_newlines(text, *span)
-        ]
+        listed = [piece for span in zip(cuts[::2], cuts[1::2], strict=False) for piece in between_newlines(text, *span)]
         if listed:
             mentions.append(("LOCATION-OTHER", tuple(listed)))
             listed = draw(st.permutations(listed))

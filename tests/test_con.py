@@ -410,9 +410,7 @@ def test_a_byte_order_mark_of_the_text_is_kept():
 
 
 def test_a_byte_order_mark_of_the_text_is_in_no_mention():
-    assert quoted(read("\ufeffchest pain\n", concept("chest pain", "1:0", "1:1"))) == [
-        ("problem", "chest pain")
-    ]
+    assert quoted(read("\ufeffchest pain\n", concept("chest pain", "1:0", "1:1"))) == [("problem", "chest pain")]
 
 
 def test_a_byte_order_mark_of_the_concepts_loses_no_mention():

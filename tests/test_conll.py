@@ -165,9 +165,7 @@ def test_a_token_may_look_like_anything(token, separator):
     assert note.problems == ()
 
 
-@pytest.mark.parametrize(
-    "token", ["\xa0", "\u2005", "\u3000", "\u200b", "\x0c", "\x0b", "\x85", "\u2028", "\xad"]
-)
+@pytest.mark.parametrize("token", ["\xa0", "\u2005", "\u3000", "\u200b", "\x0c", "\x0b", "\x85", "\u2028", "\xad"])
 def test_a_token_of_an_odd_blank_is_a_token(token):
     note = read(rows(("a", "O"), (token, "O"), ("b", "B-x")))
     assert note.text == f"a {token} b\n"
@@ -314,9 +312,7 @@ def annotated(draw: st.DrawFn) -> tuple[str, list[tuple[str, str]], str]:
                 mentions.append((label, (start, start + len(" ".join(chunk)))))
             tokens.extend(chunk)
         lines.append(" ".join(tokens) + "\n")
-        written.extend(
-            f"{token}{separator}{tag}" for token, tag in zip(tokens, tags_of(sentence, scheme), strict=True)
-        )
+        written.extend(f"{token}{separator}{tag}" for token, tag in zip(tokens, tags_of(sentence, scheme), strict=True))
         written.append("")
     newline = draw(st.sampled_from(["\n", "\r\n"]))
     return "".join(lines), mentions, newline.join(["-DOCSTART- (n1)", *written])

@@ -134,9 +134,7 @@ def test_text_is_kept_character_for_character(tmp_path):
 )
 def test_more_than_one_per_cent_dropped_fails_and_names_file_and_line(line, told, tmp_path):
     source = write_pairs(tmp_path / "in", ANN + line + "\n")
-    assert_fails(
-        convert("mine", source, tmp_path / "out"), told, "dev-1.ann, line 3", without=tmp_path / "out"
-    )
+    assert_fails(convert("mine", source, tmp_path / "out"), told, "dev-1.ann, line 3", without=tmp_path / "out")
 
 
 def test_an_unknown_label_in_a_known_corpus_is_named(tmp_path):
@@ -176,33 +174,25 @@ def test_a_text_that_is_not_utf8_is_named_with_its_line(tmp_path):
 
 def test_an_empty_corpus_is_told(tmp_path):
     (tmp_path / "in").mkdir()
-    assert_fails(
-        convert("mine", tmp_path / "in", tmp_path / "out"), "corpus is empty", without=tmp_path / "out"
-    )
+    assert_fails(convert("mine", tmp_path / "in", tmp_path / "out"), "corpus is empty", without=tmp_path / "out")
 
 
 def test_a_source_that_is_not_there_is_told(tmp_path):
-    assert_fails(
-        convert("mine", tmp_path / "in", tmp_path / "out"), "does not exist", without=tmp_path / "out"
-    )
+    assert_fails(convert("mine", tmp_path / "in", tmp_path / "out"), "does not exist", without=tmp_path / "out")
 
 
 def test_an_archive_cut_short_is_told(tmp_path):
     subprocess.run(["tar", "czf", tmp_path / "a.tgz", "-C", write_pairs(tmp_path / "in"), "."], check=True)
     whole = (tmp_path / "a.tgz").read_bytes()
     (tmp_path / "a.tgz").write_bytes(whole[: len(whole) // 2])
-    assert_fails(
-        convert("mine", tmp_path / "a.tgz", tmp_path / "out"), "a.tgz is damaged", without=tmp_path / "out"
-    )
+    assert_fails(convert("mine", tmp_path / "a.tgz", tmp_path / "out"), "a.tgz is damaged", without=tmp_path / "out")
 
 
 def test_a_split_without_notes_is_told(tmp_path):
     (tmp_path / "in" / "test").mkdir(parents=True)
     (tmp_path / "in" / "test" / "1.txt").write_text(TEXT)
     (tmp_path / "in" / "test" / "1.ann").write_text(ANN)
-    assert_fails(
-        convert("mine", tmp_path / "in", tmp_path / "out"), "part is without notes", without=tmp_path / "out"
-    )
+    assert_fails(convert("mine", tmp_path / "in", tmp_path / "out"), "part is without notes", without=tmp_path / "out")
 
 
 def test_a_missing_archive_of_a_known_corpus_is_told(tmp_path):

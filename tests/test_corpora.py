@@ -64,9 +64,7 @@ ARCHIVES_2011 = {
     ),
 }
 ARCHIVES_2018 = {
-    "training_20180910.zip": zip_of(
-        {"training_20180910/100.txt": DRUG_TEXT, "training_20180910/100.ann": DRUG}
-    ),
+    "training_20180910.zip": zip_of({"training_20180910/100.txt": DRUG_TEXT, "training_20180910/100.ann": DRUG}),
     "gold-standard-test-data.zip": zip_of(
         {"gold-standard-test-data/200.txt": DRUG_TEXT, "gold-standard-test-data/200.ann": DRUG}
     ),
@@ -134,26 +132,18 @@ def test_train_and_test_notes_of_2010_with_the_same_name_have_their_own_text(tmp
 @pytest.mark.parametrize("name", RELEASES)
 def test_other_archives_in_the_folder_are_not_touched(name, tmp_path):
     # Any that was opened would be told as damaged.
-    damaged = {
-        archive: b"cut short" for one, archives in RELEASES.items() if one != name for archive in archives
-    }
-    notes = read(
-        name, put(tmp_path, {**OTHERS, **damaged, **RELEASES[name], "notes.txt": "x", "README.md": ""})
-    )
+    damaged = {archive: b"cut short" for one, archives in RELEASES.items() if one != name for archive in archives}
+    notes = read(name, put(tmp_path, {**OTHERS, **damaged, **RELEASES[name], "notes.txt": "x", "README.md": ""}))
     assert {note.id: note.split for note in notes} == SPLITS[name]
 
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_all_releases_may_lie_in_one_folder(name, tmp_path):
-    assets = put(
-        tmp_path, {archive: data for archives in RELEASES.values() for archive, data in archives.items()}
-    )
+    assets = put(tmp_path, {archive: data for archives in RELEASES.values() for archive, data in archives.items()})
     assert {note.id: note.split for note in read(name, assets)} == SPLITS[name]
 
 
-@pytest.mark.parametrize(
-    ("name", "archive"), [(name, archive) for name in RELEASES for archive in RELEASES[name]]
-)
+@pytest.mark.parametrize(("name", "archive"), [(name, archive) for name in RELEASES for archive in RELEASES[name]])
 def test_a_missing_archive_is_named(name, archive, tmp_path):
     archives = {path: data for path, data in RELEASES[name].items() if path != archive}
     stem = archive.removesuffix(".tar.gz").removesuffix(".zip")
@@ -250,9 +240,7 @@ def test_mentions_of_an_unknown_label_are_counted_as_dropped(tmp_path):
 
 
 def test_labels_are_checked_as_they_are_spelt():
-    entities = tuple(
-        Entity(label, ((0, 1),), line) for line, label in enumerate(("test", "Test", "test "), 1)
-    )
+    entities = tuple(Entity(label, ((0, 1),), line) for line, label in enumerate(("test", "Test", "test "), 1))
     note = check_labels(Note("a", "x", entities, "a.con", "a.txt"), CONCEPTS_2010)
     assert [entity.line for entity in note.entities] == [1]
     assert [line for line, _, _ in problems(note)] == [2, 3]

@@ -71,7 +71,5 @@ def test_both_packages_are_used_together_offline(environment, tmp_path):
 
 
 def test_the_packages_bring_all_that_they_need(environment):
-    done = subprocess.run(
-        [str(environment), "-m", "pip", "check"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(environment), "-m", "pip", "check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -77,10 +77,7 @@ def test_both_models_are_compared(workflow):
     comparison = json_of(workflow, "metrics/sample/comparison.json")
     assert list(comparison["models"]) == list(MODELS)
     for model in MODELS:
-        assert (
-            comparison["models"][model]["ents_f"]
-            == json_of(workflow, f"metrics/sample/{model}.json")["ents_f"]
-        )
+        assert comparison["models"][model]["ents_f"] == json_of(workflow, f"metrics/sample/{model}.json")["ents_f"]
 
 
 def wheel(project: Project, model: str) -> Path:

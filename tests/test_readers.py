@@ -53,9 +53,7 @@ def test_examples_hold_all_tokens_and_entities(limit, tmp_path):
     DocBin(attrs=DOCBIN_ATTRS, store_user_data=True, docs=[doc, empty]).to_disk(tmp_path / "a.spacy")
     examples = list(create_notes_reader(tmp_path / "a.spacy", limit)(NLP))
     assert "".join(example.reference.text_with_ws for example in examples) == doc.text
-    assert [ent.text for example in examples for ent in example.reference.ents] == [
-        ent.text for ent in doc.ents
-    ]
+    assert [ent.text for example in examples for ent in example.reference.ents] == [ent.text for ent in doc.ents]
     for example in examples:
         assert [token.text for token in example.predicted] == [token.text for token in example.reference]
         assert not example.predicted.ents and not example.predicted.has_annotation("ENT_IOB")

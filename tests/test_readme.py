@@ -91,12 +91,8 @@ def test_a_command_depends_on_every_module_that_it_imports():
     """A change of any module a command imports has to run the command again."""
     for entry in PROJECT["commands"]:
         for module in re.findall(r"-m scripts\.(\w+)", " ".join(entry["script"])):
-            code = (
-                f"import sys, scripts.{module}; print(*(m for m in sys.modules if m.startswith('scripts.')))"
-            )
-            done = subprocess.run(
-                [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-            )
+            code = f"import sys, scripts.{module}; print(*(m for m in sys.modules if m.startswith('scripts.')))"
+            done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
             files = {_file(name) for name in done.stdout.split()}
             assert files <= set(entry["deps"]), (entry["name"], sorted(files - set(entry["deps"])))
 

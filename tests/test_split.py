@@ -80,9 +80,7 @@ def test_the_names_of_the_releases_say_the_part(path, split):
     assert named_split(path.split("/")) == split
 
 
-@pytest.mark.parametrize(
-    "name", ["strain", "contest", "trainer", "device", "develops", "invalid", "testament"]
-)
+@pytest.mark.parametrize("name", ["strain", "contest", "trainer", "device", "develops", "invalid", "testament"])
 def test_other_words_say_nothing(name):
     assert named_split([name]) == ""
 
@@ -164,9 +162,7 @@ def test_dev_is_the_same_with_and_without_a_test_part():
     ],
 )
 def test_a_part_without_notes_is_told(notes, empty):
-    with pytest.raises(
-        InputError, match=rf"The ({empty}) part is without notes \({len(notes)} notes in all\)"
-    ):
+    with pytest.raises(InputError, match=rf"The ({empty}) part is without notes \({len(notes)} notes in all\)"):
         assign(notes)
 
 

@@ -124,9 +124,7 @@ after = st.sampled_from(["", "mg", "%", ",", ".", ").", "/5ml", "/7.5", "-7.2", 
 def test_a_number_is_never_split(before: str, number: str, after: str):
     start = len(before)
     end = start + len(number)
-    assert any(
-        token.idx <= start and end <= token.idx + len(token) for token in TOKENIZER(before + number + after)
-    )
+    assert any(token.idx <= start and end <= token.idx + len(token) for token in TOKENIZER(before + number + after))
 
 
 # Signs and words that the rules are about, mixed at random, and any text at all.
@@ -254,11 +252,7 @@ def test_nearly_every_annotation_of_maccrobat_aligns():
     if not MACCROBAT.exists():
         pytest.skip(f"{MACCROBAT} is not there")
     with tarfile.open(MACCROBAT) as archive:
-        files = {
-            member.name: file.read().decode("utf8")
-            for member in archive
-            if (file := archive.extractfile(member))
-        }
+        files = {member.name: file.read().decode("utf8") for member in archive if (file := archive.extractfile(member))}
     count, missed = 0, []
     for name, annotations in files.items():
         if name.endswith(".ann"):

@@ -49,9 +49,7 @@ def _is_text(file: File) -> bool:
     # Some copies of the 2011 release have texts without a suffix in docs/.
     name = file.path.name.lower()
     unannotated = "unannotated" in file.path.parts
-    return not unannotated and (
-        name.endswith(".txt") or ("." not in name and file.path.parent.name == "docs")
-    )
+    return not unannotated and (name.endswith(".txt") or ("." not in name and file.path.parent.name == "docs"))
 
 
 def _stem(file: File) -> str:

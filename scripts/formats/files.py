@@ -110,9 +110,7 @@ def pair(
             continue
         text = _nearest(annotation, candidates)
         if text.path in used:
-            raise InputError(
-                f"{used[text.path]} and {annotation.path} both annotate {text.path}: remove one."
-            )
+            raise InputError(f"{used[text.path]} and {annotation.path} both annotate {text.path}: remove one.")
         used[text.path] = annotation.path
         pairs.append((text, annotation))
     if not skip_unpaired:
@@ -130,12 +128,8 @@ def _nearest(annotation: File, texts: Sequence[File]) -> File:
             f"{annotation.path} has no text file: add it, or pass --skip-unpaired to leave such files out."
         )
     ranked = sorted(texts, key=lambda text: _nearness(annotation.path, text.path), reverse=True)
-    if len(ranked) > 1 and _nearness(annotation.path, ranked[0].path) == _nearness(
-        annotation.path, ranked[1].path
-    ):
-        raise InputError(
-            f"{annotation.path} fits both {ranked[0].path} and {ranked[1].path}: remove one of them."
-        )
+    if len(ranked) > 1 and _nearness(annotation.path, ranked[0].path) == _nearness(annotation.path, ranked[1].path):
+        raise InputError(f"{annotation.path} fits both {ranked[0].path} and {ranked[1].path}: remove one of them.")
     return ranked[0]
 
 
@@ -154,8 +148,7 @@ def _check_no_text_alone(texts: Iterable[File], used: dict[PurePosixPath, PurePo
     for text in texts:
         if text.path not in used and text.path.parent in folders:
             raise InputError(
-                f"{text.path} has no annotation file: add it, or pass --skip-unpaired to leave such files"
-                " out."
+                f"{text.path} has no annotation file: add it, or pass --skip-unpaired to leave such files out."
             )
 
 
