@@ -13,7 +13,7 @@ steps. On a CPU the matrix products are in bf16, which pays only where it has in
 
 # torch 2.13 types the parts of a module as "Tensor | Module", transformers leaves them untyped
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAssignmentType=false
-# pyright: reportIndexIssue=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
 
 import copy
 import json

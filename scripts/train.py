@@ -17,6 +17,7 @@ from wasabi import msg
 
 from scripts import cli, functions  # noqa: F401  (registers our functions)
 from scripts.docs import create_nlp
+from scripts.memory import return_freed_blocks
 from scripts.note import InputError
 from scripts.output import whole_folder
 
@@ -29,10 +30,11 @@ def main(
     encoder: Annotated[str, typer.Argument(help="Folder of an encoder, or its name on the hub")],
     corpus: Annotated[Path, typer.Argument(help="Folder with train.spacy and dev.spacy")],
     output: Annotated[Path, typer.Argument(help="Folder for model-best, model-last and log.jsonl")],
-    epochs: Annotated[int, typer.Option(help="Passes over the training notes", min=1)] = 10,
+    epochs: Annotated[int, typer.Option(help="Passes over the training notes", min=1)] = 5,
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
 ) -> None:
     """Fine-tune ENCODER with a spaCy NER head on the notes of CORPUS."""
+    return_freed_blocks()
     cli.use_gpu(gpu)
     width = check_encoder(encoder)
     with whole_folder(output) as folder:
