@@ -38,4 +38,7 @@ def use_gpu(number: int) -> None:
         if number >= 0:
             require_gpu(number)
     except (ValueError, RuntimeError) as error:
-        raise InputError(f"GPU {number} cannot be used ({error}): give --vars.gpu -1 for the CPU.") from None
+        raise InputError(
+            f"GPU {number} cannot be used ({error}): install CuPy for its CUDA version, or give"
+            " --vars.gpu -1 for the CPU."
+        ) from None

@@ -38,11 +38,14 @@ def main(
     files = read_corpus(corpus, source)
     format = _format(corpus, format, files)
     notes = assign(_read_notes(corpus, format, files, skip_unpaired))
+    counts = _file_counts(files, notes)
     with whole_folder(output) as folder:
         ledger = _write_docs(notes, folder)
         ledger.report()
+        for suffix, count in counts["unused_files"].items():
+            msg.info(f"{count:,} {suffix} files are no part of a note")
         _check_dropped(ledger, max_dropped)
-        header = {"corpus": corpus, "format": format, **_file_counts(files, notes)}
+        header = {"corpus": corpus, "format": format, **counts}
         srsly.write_json(folder / "conversion.json", {**header, **ledger.to_json()})
     msg.good(f"Converted {len(notes):,} notes of {corpus} to {output}")
 
@@ -68,9 +71,11 @@ def _read_notes(corpus: str, format: str, files: Sequence[File], skip_unpaired: 
     notes = list(FORMATS[format].read(files, skip_unpaired))
     if not notes:
         raise InputError(f"The corpus is empty: no notes in {format} format in it.")
-    repeated = [note_id for note_id, count in Counter(note.id for note in notes).items() if count > 1]
-    if repeated:
-        raise InputError(f"{len(repeated)} notes have an id twice, '{repeated[0]}' first: rename one.")
+    seen: dict[str, str] = {}
+    for note in notes:
+        if note.id in seen:
+            raise InputError(f"{seen[note.id]} and {note.file} both hold a note '{note.id}': rename one.")
+        seen[note.id] = note.file
     if corpus in CORPORA:
         return [check_labels(note, CORPORA[corpus].labels) for note in notes]
     return notes

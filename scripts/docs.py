@@ -1,15 +1,18 @@
 """Notes to spaCy Docs: from characters to tokens, overlaps resolved, the fate of every mention told."""
 
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
+from spacy.vocab import Vocab
 
 from scripts import tokenizer  # noqa: F401  (registers medner.Tokenizer.v1)
-from scripts.note import Entity, Note
+from scripts.note import Entity, InputError, Note
 
 GOLD = "gold"  # the span group of all mentions, doc.spans["gold"]
 NOTE_ID = "note_id"  # the key of the note's name in doc.user_data
@@ -41,7 +44,25 @@ class Conversion(NamedTuple):
 
 def create_nlp() -> Language:
     """A blank English pipeline with the tokenizer that the trained pipelines have."""
-    return spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": "medner.Tokenizer.v1"}}})
+    nlp = spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": "medner.Tokenizer.v1"}}})
+    nlp.max_length = sys.maxsize  # a CoNLL file may be one note of millions of characters
+    return nlp
+
+
+def read_docs(path: Path, vocab: Vocab) -> list[Doc]:
+    """The notes of a .spacy file.
+
+    RAISES (InputError): It is missing, damaged or empty.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: convert the corpus first.")
+    try:
+        docs = list(DocBin().from_disk(path).get_docs(vocab))
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path} cannot be read ({type(error).__name__}): convert the corpus again.") from None
+    if not docs:
+        raise InputError(f"{path} holds no notes: convert the corpus again.")
+    return docs
 
 
 def to_doc(nlp: Language, note: Note) -> Conversion:

@@ -4,6 +4,7 @@ python -m scripts.evaluate training/sample/bert/model-best corpus/sample/test.sp
 """
 
 import hashlib
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from tqdm import tqdm
 from wasabi import msg
 
 from scripts import cli, functions  # noqa: F401  (registers our functions)
-from scripts.docs import DOCBIN_ATTRS, NOTE_ID
+from scripts.docs import DOCBIN_ATTRS, NOTE_ID, read_docs
 from scripts.note import InputError
 from scripts.output import whole_file
 from scripts.scorers import micro, score_strict, token_accuracy
@@ -33,7 +34,7 @@ def main(
     """Predict the notes of CORPUS with MODEL; write the scores and the predicted notes."""
     cli.use_gpu(gpu)
     nlp = load_model(model)
-    golds = read_docs(corpus, nlp)
+    golds = read_golds(corpus, nlp)
     start = time.perf_counter()
     predictions = predict(nlp, golds)
     seconds = time.perf_counter() - start
@@ -41,7 +42,7 @@ def main(
         "model": output.name,
         "corpus": corpus.parent.name,
         "test_sha256": hashlib.sha256(corpus.read_bytes()).hexdigest(),
-        "encoder": Path(nlp.config["components"]["transformer"]["model"]["name"]).name,
+        "encoder": encoder_name(nlp),
         "words_per_second": round(count_words(golds) / seconds),
     }
     with whole_file(output.with_suffix(".spacy")) as path:
@@ -56,22 +57,23 @@ def load_model(path: Path) -> Language:
     """RAISES (InputError): There is no pipeline at the path."""
     if not (path / "config.cfg").is_file():
         raise InputError(f"{path} holds no trained pipeline: train one first.")
-    return spacy.load(path)
+    nlp = spacy.load(path)
+    nlp.max_length = sys.maxsize  # as in conversion, a note may be of any length
+    return nlp
 
 
-def read_docs(path: Path, nlp: Language) -> list[Doc]:
+def encoder_name(nlp: Language) -> str:
+    """The name on the hub of the encoder that a pipeline was trained from; of a folder its last part."""
+    name = nlp.config["components"]["transformer"]["model"]["name"]
+    return Path(name).name if Path(name).exists() or name.startswith(("/", ".")) else name
+
+
+def read_golds(path: Path, nlp: Language) -> list[Doc]:
     """The gold notes of a .spacy file.
 
-    RAISES (InputError): It is missing, damaged or empty, or holds other tokens than the pipeline makes.
+    RAISES (InputError): It cannot be read, or holds other tokens than the pipeline makes.
     """
-    if not path.is_file():
-        raise InputError(f"{path} does not exist: convert the corpus first.")
-    try:
-        docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path} cannot be read ({type(error).__name__}): convert the corpus again.") from None
-    if not docs:
-        raise InputError(f"{path} holds no notes: convert the corpus again.")
+    docs = read_docs(path, nlp.vocab)
     for doc in docs:
         if [token.text for token in nlp.make_doc(doc.text)] != [token.text for token in doc]:
             raise InputError(

@@ -9,14 +9,13 @@ from typing import Annotated
 
 import spacy
 import typer
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
 
 from scripts import cli
-from scripts.docs import NOTE_ID
+from scripts.docs import NOTE_ID, read_docs
 from scripts.formats.conll import DOCSTART
-from scripts.note import InputError
 from scripts.output import whole_folder
 from scripts.scorers import iob_tag
 from scripts.split import SPLITS
@@ -30,10 +29,7 @@ def main(
     vocab = spacy.blank("en").vocab
     with whole_folder(output) as folder:
         for split in SPLITS:
-            path = corpus / f"{split}.spacy"
-            if not path.is_file():
-                raise InputError(f"{path} does not exist: convert the corpus first.")
-            docs = list(DocBin().from_disk(path).get_docs(vocab))
+            docs = read_docs(corpus / f"{split}.spacy", vocab)
             with (folder / f"{split}.conll").open("w", encoding="utf8", newline="") as file:
                 for doc in tqdm(docs, desc=f"Exporting {split}", unit="note"):
                     file.writelines(f"{row}\n" for row in rows(doc))

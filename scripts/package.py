@@ -41,7 +41,8 @@ def main(
 ) -> None:
     """Write OUTPUT/en_NAME-VERSION with the wheel in its dist folder."""
     pipeline = load_model(model)
-    filled = {**pipeline.meta, **card(read_metrics(metrics))}
+    results = read_metrics(metrics)
+    filled = {**pipeline.meta, **card(results)}
     full_name = f"{LANG}_{name}-{version}"
     with tempfile.TemporaryDirectory() as folder, whole_folder(output / full_name) as destination:
         meta = Path(folder, "meta.json")
@@ -49,7 +50,7 @@ def main(
         package(model, Path(folder), meta, TRAVELLING_CODE, name=name, version=version, silent=False,
                 create_sdist=False)  # fmt: skip
         source = Path(folder, full_name)
-        _clear_paths(source / f"{LANG}_{name}" / full_name / "config.cfg")
+        _clear_paths(source / f"{LANG}_{name}" / full_name / "config.cfg", results["encoder"])
         _build_wheel(source)
         shutil.copytree(source, destination, dirs_exist_ok=True)
     msg.good(f"Packaged {output / full_name}")
@@ -87,12 +88,11 @@ def _tried_range(name: str) -> str:
     return f"{name}>={tried.base_version},<{tried.major}.{tried.minor + 1}.0"
 
 
-def _clear_paths(path: Path) -> None:
+def _clear_paths(path: Path, encoder: str) -> None:
     """Take the paths of the machine that trained out of a pipeline's config; nothing loads them."""
     config = load_config(path)
     config["paths"] = dict.fromkeys(config["paths"])
-    model = config["components"]["transformer"]["model"]
-    model["name"] = Path(model["name"]).name
+    config["components"]["transformer"]["model"]["name"] = encoder
     config.to_disk(path)
 
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
+
+from scripts.docs import read_docs
 
 
 @registry.readers("medner.Notes.v1")
@@ -21,7 +23,7 @@ def create_notes_reader(path: Path, max_length: int) -> Callable[[Language], Ite
     """
 
     def read(nlp: Language) -> Iterator[Example]:
-        for doc in DocBin().from_disk(path).get_docs(nlp.vocab):
+        for doc in read_docs(path, nlp.vocab):
             for start, end in part_bounds(doc, max_length):
                 yield _example(nlp, doc if end - start == len(doc) else doc[start:end].as_doc())
 

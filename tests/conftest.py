@@ -16,8 +16,8 @@ from tests import encoders
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 PARTS = ("assets/sample/LICENSE", "assets/sample/README.md", "configs", "project.yml", "scripts")
-ENCODERS = {"bert": "encoders/bert-tiny", "albert": "encoders/albert-tiny"}
-SETTINGS = ["--vars.epochs", "1", *(part for name in ENCODERS for part in (f"--vars.{name}", ENCODERS[name]))]
+ENCODERS = {"bert": "encoders/bert-compact", "albert": "encoders/albert-compact"}
+SETTINGS = ["--vars.epochs", "1"]
 
 
 class Project:

@@ -268,6 +268,15 @@ def test_a_continuation_that_is_not_in_the_offsets_loses_no_mention():
     assert problems(note) == [(2, CONTINUATION, 0), (3, CONTINUATION, 0), (5, CONTINUATION, 0)]
 
 
+@pytest.mark.parametrize(
+    "line", [" T2\tDrug 9 15\tzorvex", "T2", "T2\tDrug", "T2 Drug 9 15 zorvex", "Drug 9 15\tzorvex", "Drug 1 2;3 4\tz"]
+)
+def test_a_text_bound_line_that_cannot_be_read_is_malformed(line):
+    note = read(TEXT, f"T1\tDrug 9 15\tzorvex\n{line}\n")
+    assert quoted(note) == [("Drug", "zorvex")]
+    assert problems(note) == [(2, "malformed line", 1)]
+
+
 def test_a_line_without_an_id_before_all_others_is_malformed():
     note = read(TEXT, "whatever\n" + DRUG)
     assert quoted(note) == [("Drug", "zorvex")]

@@ -117,6 +117,28 @@ def test_files_that_no_note_came_from_are_counted(tmp_path):
     assert ledger["files"] == 8 and ledger["unused_files"] == {".pdf": 1, ".txt": 1}
 
 
+def test_files_left_out_are_told(tmp_path):
+    source = write_pairs(tmp_path / "in")
+    (source / "alone").mkdir()
+    (source / "alone" / "n2.txt").write_text(TEXT)
+    assert "1 .txt files are no part of a note" in convert("mine", source, tmp_path / "out").output
+
+
+def test_a_note_of_more_than_a_million_characters_is_converted(tmp_path):
+    for split in ("train", "dev", "test"):
+        (tmp_path / "in" / split).mkdir(parents=True)
+        (tmp_path / "in" / split / "notes.conll").write_text("pain\tB-problem\n\n")
+    (tmp_path / "in" / "train" / "notes.conll").write_text("pain\tB-problem\n\n" * 210_000)
+    assert convert("mine", tmp_path / "in", tmp_path / "out").code == 0
+    ledger = json.loads((tmp_path / "out" / "conversion.json").read_text())
+    assert ledger["splits"]["train"]["kept"] == 210_000
+
+
+def test_two_notes_of_one_name_in_one_file_are_told(tmp_path):
+    (tmp_path / "a.conll").write_text("-DOCSTART- (n1)\tO\n\npain\tO\n\n-DOCSTART- (n1)\tO\n\npain\tO\n")
+    assert_fails(convert("mine", tmp_path, tmp_path / "out"), "both hold a note", "a.conll")
+
+
 def test_text_is_kept_character_for_character(tmp_path):
     text = "\ufeffHe has\r\n\tacute  chest\u00a0pain .\x0c\r\n"
     source = write_pairs(tmp_path / "in", f"T1\tproblem 11 28\t{text[11:28]}\n".replace("\r\n", " "), text)

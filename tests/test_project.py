@@ -13,7 +13,9 @@ from spacy.tokens import Doc, DocBin
 
 from scripts.corpora import CORPORA
 from scripts.docs import NOTE_ID
+from scripts.evaluate import encoder_name
 from scripts.evaluate import main as evaluate
+from scripts.export_conll import main as export
 from scripts.train import main as train
 from tests.commands import assert_fails, run
 from tests.conftest import ROOT, SETTINGS, Project
@@ -147,23 +149,59 @@ def test_an_encoder_that_cannot_be_loaded_is_told_with_the_way_out(workflow, tmp
 
 
 def test_a_gpu_that_is_not_there_is_told(workflow, tmp_path):
-    corpus, encoder = workflow.path("corpus/sample"), workflow.path("encoders/bert-tiny")
+    corpus, encoder = workflow.path("corpus/sample"), workflow.path("encoders/bert-compact")
     done = run(train, ROOT / "configs/bert.cfg", encoder, corpus, tmp_path / "out", "--gpu", "99")
     assert_fails(done, "GPU 99 cannot be used", "--vars.gpu -1", without=tmp_path / "out")
 
 
 def test_an_encoder_with_pickled_weights_only_is_not_loaded(workflow, tmp_path):
     encoder = tmp_path / "encoder"
-    shutil.copytree(workflow.path("encoders/bert-tiny"), encoder)
+    shutil.copytree(workflow.path("encoders/bert-compact"), encoder)
     (encoder / "model.safetensors").unlink()
     torch.save({}, encoder / "pytorch_model.bin")
     done = run(train, ROOT / "configs/bert.cfg", encoder, workflow.path("corpus/sample"), tmp_path / "out")
     assert_fails(done, "cannot be loaded", "model.safetensors", without=tmp_path / "out")
 
 
+def test_a_damaged_encoder_is_told(workflow, tmp_path):
+    encoder = tmp_path / "encoder"
+    for name in ("model.safetensors", "tokenizer.json"):
+        shutil.copytree(workflow.path("encoders/bert-compact"), encoder, dirs_exist_ok=True)
+        (encoder / name).write_bytes((encoder / name).read_bytes()[:50])
+        done = run(train, ROOT / "configs/bert.cfg", encoder, workflow.path("corpus/sample"), tmp_path / "out")
+        assert_fails(done, "cannot be loaded", without=tmp_path / "out")
+
+
+def test_a_damaged_corpus_is_told(workflow, tmp_path):
+    for split in ("train", "dev", "test"):
+        whole = workflow.path(f"corpus/sample/{split}.spacy").read_bytes()
+        (tmp_path / f"{split}.spacy").write_bytes(whole[:100])
+    encoder = workflow.path("encoders/bert-compact")
+    done = run(train, ROOT / "configs/bert.cfg", encoder, tmp_path, tmp_path / "out")
+    assert_fails(done, "train.spacy cannot be read", without=tmp_path / "out")
+    assert_fails(run(export, tmp_path, tmp_path / "out"), "train.spacy cannot be read", without=tmp_path / "out")
+
+
+def test_an_encoder_of_the_hub_keeps_its_whole_name(workflow):
+    nlp = spacy.load(workflow.path("training/sample/bert/model-best"))
+    model = nlp.config["components"]["transformer"]["model"]
+    for name, expected in (("org/bert", "org/bert"), ("/models/bert", "bert"), ("bert-base", "bert-base")):
+        model["name"] = name
+        assert encoder_name(nlp) == expected
+
+
+def test_a_folder_with_a_blank_in_its_name_is_taken(workflow, tmp_path):
+    source = tmp_path / "my notes"
+    shutil.copytree(workflow.path("assets/sample/concepts"), source)
+    settings = ["--vars.corpus", "mine", "--vars.source", str(source), "--vars.convert_options", " --max-dropped 5"]
+    done = workflow.run("-m", "spacy", "project", "run", "convert", ".", *settings)
+    assert done.returncode == 0, done.stdout
+    assert json_of(workflow, "corpus/mine/conversion.json")["corpus"] == "mine"
+
+
 def test_an_albert_without_its_vocabulary_file_is_told(workflow, tmp_path):
     encoder = tmp_path / "encoder"
-    shutil.copytree(workflow.path("encoders/albert-tiny"), encoder)
+    shutil.copytree(workflow.path("encoders/albert-compact"), encoder)
     (encoder / "spiece.model").unlink()
     done = run(train, ROOT / "configs/albert.cfg", encoder, workflow.path("corpus/sample"), tmp_path / "out")
     assert_fails(done, "lacks its vocabulary file spiece.model", without=tmp_path / "out")

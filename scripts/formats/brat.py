@@ -16,7 +16,8 @@ from scripts.split import named_split
 
 REPAIR_WINDOW = 100  # characters to either side in which a quote at wrong offsets is looked for
 _TEXT_BOUND = re.compile(r"T\S*\t(\S+) +(\d+ +\d+(?: *; *\d+ +\d+)*) *(?:\t(.*))?", re.DOTALL)
-_MALFORMED = re.compile(r"T\d+(?:\t|\s+\S+\s+\d+\s+\d+)")  # meant as text-bound, but not one
+# Meant as text-bound, but not one: indented, without tabs, cut off, or without its id.
+_MALFORMED = re.compile(r"\s*(?:T\d+(?:\t|\s*$|\s+\S+\s+\d+\s+\d+)|\S+ +\d+ +\d+(?: *; *\d+ +\d+)*\t)")
 _OTHER = re.compile(r"(?:[ERAMN#]\S*|\*)\t")  # events, relations, attributes, norms, notes, equivalences
 
 
@@ -52,7 +53,7 @@ def _read_note(found: Pair) -> Note:
         kind = "continuation of a quote" if continues else "malformed line"
         problems.append(Problem(file, number, kind, dropped=0 if continues else 1))
     for line in lines:
-        if line.text.startswith("T"):
+        if not _OTHER.match(line.text):
             entity, problem = _read_text_bound(text, line, file)
             entities.extend([entity] if entity else [])
             problems.extend([problem] if problem else [])

@@ -6,8 +6,9 @@ The text of a note is rebuilt: blanks between tokens, one sentence a line.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from pathlib import PurePosixPath
 
 from scripts.formats.files import File, decode
 from scripts.note import Entity, Note, Problem
@@ -30,15 +31,12 @@ def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:
     YIELDS (Note): One note a document.
     RAISES (InputError): A file is not UTF-8.
     """
-    for file in files:
-        if recognises(file):
-            yield from _read_file(file)
-
-
-class _Token(NamedTuple):
-    line: int
-    text: str
-    tag: str
+    notes = [note for file in files if recognises(file) for note in _read_file(file)]
+    names = Counter(note.id for note in notes)
+    for note in notes:
+        # As with pairs of files, the folder goes before a name that occurs twice.
+        folder = PurePosixPath(note.file).parent
+        yield note if names[note.id] == 1 else note._replace(id=str(folder / note.id))
 
 
 def _read_file(file: File) -> Iterator[Note]:
