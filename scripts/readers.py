@@ -12,18 +12,18 @@ from scripts.docs import read_docs
 
 
 @registry.readers("medner.Notes.v1")
-def create_notes_reader(path: Path, max_length: int) -> Callable[[Language], Iterator[Example]]:
+def create_notes_reader(path: str | Path, max_length: int) -> Callable[[Language], Iterator[Example]]:
     """Create a reader of a .spacy file for `spacy train`.
 
     spaCy's own reader with a `max_length` drops what has no sentence shorter than it; this one cuts.
 
-    path (Path): The .spacy file.
+    path (str | Path): The .spacy file.
     max_length (int): Longest part of a note in tokens, 0 for no limit.
     RETURNS (Callable): Yields the Examples for a pipeline.
     """
 
     def read(nlp: Language) -> Iterator[Example]:
-        for doc in read_docs(path, nlp.vocab):
+        for doc in read_docs(Path(path), nlp.vocab):
             for start, end in part_bounds(doc, max_length):
                 yield _example(nlp, doc if end - start == len(doc) else doc[start:end].as_doc())
 
