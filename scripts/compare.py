@@ -11,7 +11,7 @@ import typer
 from wasabi import msg
 
 from scripts import cli
-from scripts.evaluate import read_metrics
+from scripts.evaluate import read_json
 from scripts.note import InputError
 from scripts.output import whole_file
 
@@ -21,7 +21,7 @@ def main(
     metrics: Annotated[list[Path], typer.Argument(help="Results of `evaluate`, .json")],
 ) -> None:
     """Write and print one table of the models that METRICS were measured of."""
-    comparison = compare([read_metrics(path) for path in metrics])
+    comparison = compare([read_json(path, "evaluate the model") for path in metrics])
     with whole_file(output) as path:
         srsly.write_json(path, comparison)
     report(comparison)

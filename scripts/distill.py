@@ -18,11 +18,9 @@ steps. On a CPU the matrix products are in bf16, which pays only where it has in
 import copy
 import json
 import lzma
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +32,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 from transformers import AlbertConfig, AlbertForPreTraining, BertConfig, BertForPreTraining, BertTokenizerFast
 from wasabi import msg
+
+from scripts.output import whole_file, whole_folder
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 TOKENS_PER_STEP = 4096
@@ -88,7 +88,8 @@ def read_stream(folder: Path, tokenizer: BertTokenizerFast, cache: Path) -> np.n
         )
         parts += [np.array([*item.ids, tokenizer.sep_token_id], dtype=np.uint16) for item in encoded]
     stream = np.concatenate(parts)
-    write_atomically(cache, lambda path: np.save(path.open("wb"), stream))
+    with whole_file(cache) as part, part.open("wb") as file:
+        np.save(file, stream)
     return stream
 
 
@@ -212,27 +213,17 @@ def make_tokenizer(pieces: list[str]) -> BertTokenizerFast:
 # Training
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    write(part)
-    part.replace(path)
-
-
 def save_encoder(model, tokenizer: BertTokenizerFast, out: Path) -> None:
     """Write a Hugging Face folder with weights in half precision; the folder appears only when it is complete."""
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    copy.deepcopy(model).half().save_pretrained(part)
-    tokenizer.save_pretrained(part)
-    config = json.loads((part / "config.json").read_text(encoding="utf8"))
-    # spacy-transformers rebuilds a saved model from its config, and would compute in half precision
-    config["torch_dtype"] = "float32"
-    config["hidden_dropout_prob"] = config["attention_probs_dropout_prob"] = 0.1
-    config.pop("_name_or_path", None)
-    (part / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf8")
-    shutil.rmtree(out, ignore_errors=True)
-    part.rename(out)
+    with whole_folder(out) as part:
+        copy.deepcopy(model).half().save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        config = json.loads((part / "config.json").read_text(encoding="utf8"))
+        # spacy-transformers rebuilds a saved model from its config, and would compute in half precision
+        config["torch_dtype"] = "float32"
+        config["hidden_dropout_prob"] = config["attention_probs_dropout_prob"] = 0.1
+        config.pop("_name_or_path", None)
+        (part / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf8")
 
 
 def rate_at(step: int, steps: int) -> float:
@@ -270,7 +261,8 @@ def train(
         bar.set_postfix(loss=f"{mean:.3f}", refresh=False)
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            write_atomically(checkpoint, partial(torch.save, state))
+            with whole_file(checkpoint) as part:
+                torch.save(state, part)
             save()
 
 

@@ -125,13 +125,13 @@ def report(metrics: dict[str, Any]) -> None:
     msg.table(rows, header=["", "P", "R", "F", "support"], aligns=["l", *"rrrr"], divider=True)
 
 
-def read_metrics(path: Path) -> dict[str, Any]:
-    """The results that `evaluate` wrote.
+def read_json(path: Path, step: str) -> dict[str, Any]:
+    """What an earlier step wrote.
 
-    RAISES (InputError): They are not there.
+    RAISES (InputError): It is not there; the sentence tells to do the step first.
     """
     if not path.is_file():
-        raise InputError(f"{path} does not exist: evaluate the model first.")
+        raise InputError(f"{path} does not exist: {step} first.")
     return cast(dict[str, Any], srsly.read_json(path))
 
 

@@ -21,7 +21,7 @@ from wasabi import msg
 
 from scripts import cli
 from scripts.corpora import CORPORA
-from scripts.evaluate import load_model, read_metrics
+from scripts.evaluate import read_json
 from scripts.note import InputError
 from scripts.output import whole_folder
 
@@ -40,13 +40,12 @@ def main(
     version: Annotated[str, typer.Option(help="Version of the package")],
 ) -> None:
     """Write OUTPUT/en_NAME-VERSION with the wheel in its dist folder."""
-    pipeline = load_model(model)
-    results = read_metrics(metrics)
-    filled = {**pipeline.meta, **card(results)}
+    trained = read_json(model / "meta.json", "train the model")
+    results = read_json(metrics, "evaluate the model")
     full_name = f"{LANG}_{name}-{version}"
     with tempfile.TemporaryDirectory() as folder, whole_folder(output / full_name) as destination:
         meta = Path(folder, "meta.json")
-        srsly.write_json(meta, filled)
+        srsly.write_json(meta, {**trained, **card(results)})
         package(model, Path(folder), meta, TRAVELLING_CODE, name=name, version=version, silent=False,
                 create_sdist=False)  # fmt: skip
         source = Path(folder, full_name)

@@ -14,7 +14,6 @@ from scripts.split import assign
 from tests import encoders
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared"
 PARTS = ("assets/sample/LICENSE", "assets/sample/README.md", "configs", "project.yml", "scripts")
 ENCODERS = {"bert": "encoders/bert-compact", "albert": "encoders/albert-compact"}
 SETTINGS = ["--vars.epochs", "1"]
@@ -26,12 +25,12 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python` with the arguments in the project's folder."""
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "ANSI_COLORS_DISABLED": "1", **environment},
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "ANSI_COLORS_DISABLED": "1"},
             capture_output=True,
             text=True,
             check=False,
@@ -76,11 +75,3 @@ def workflow(project: Project) -> Project:
     project.path("run.log").write_text(done.stdout + done.stderr, encoding="utf8")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return project
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The open corpora that lie beside a developer's checkout; a user has none, so tests skip."""
-    if not SHARED.is_dir():
-        pytest.skip(f"the open corpora are not at {SHARED}")
-    return SHARED

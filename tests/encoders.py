@@ -18,7 +18,14 @@ from transformers import (
 from transformers.modeling_utils import PreTrainedModel
 from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
-SEED, MAX_PIECES, VOCABULARY, WIDTH, LAYERS = 42, 512, 1000, 64, 2
+SEED, MAX_PIECES, VOCABULARY, WIDTH = 42, 512, 1000, 64
+SHAPE = {
+    "hidden_size": WIDTH,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 2 * WIDTH,
+    "max_position_embeddings": MAX_PIECES,
+}
 
 
 def build_bert(lines: Sequence[str], folder: Path) -> None:
@@ -30,11 +37,7 @@ def build_bert(lines: Sequence[str], folder: Path) -> None:
     torch.manual_seed(SEED)
     config = BertConfig(
         vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=2,
-        intermediate_size=2 * WIDTH,
-        max_position_embeddings=MAX_PIECES,
+        **SHAPE,
     )
     _save(BertModel(config), tokenizer, folder)
 
@@ -62,11 +65,7 @@ def build_albert(lines: Sequence[str], folder: Path) -> None:
     config = AlbertConfig(
         vocab_size=len(tokenizer),
         embedding_size=WIDTH // 2,
-        hidden_size=WIDTH,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=2,
-        intermediate_size=2 * WIDTH,
-        max_position_embeddings=MAX_PIECES,
+        **SHAPE,
     )
     _save(AlbertModel(config), tokenizer, folder)
 

@@ -16,6 +16,7 @@ from scripts.convert import main
 from scripts.docs import GOLD
 from tests.commands import Done, assert_fails, run
 from tests.conftest import ROOT
+from tests.helpers import open_corpus
 
 ASSETS = ROOT / "assets"
 
@@ -247,8 +248,8 @@ def test_a_full_disk_ends_in_a_sentence_and_keeps_what_was_there(tmp_path):
     ("corpus", "read", "discontinuous", "problems"),
     [("maccrobat", 25189, 44, 0), ("chia", 48870, 1822, 19)],
 )
-def test_the_open_brat_corpora_are_accounted_for(corpus, read, discontinuous, problems, shared, tmp_path):
-    done = convert(corpus, shared / "data" / f"{corpus}.tar.xz", tmp_path / "out")
+def test_the_open_brat_corpora_are_accounted_for(corpus, read, discontinuous, problems, tmp_path):
+    done = convert(corpus, open_corpus(corpus), tmp_path / "out")
     assert done.code == 0, done.output
     ledger = json.loads((tmp_path / "out" / "conversion.json").read_text())
     check_law(ledger)
