@@ -27,7 +27,7 @@ from scripts.output import whole_folder
 
 LANG = "en"
 # The registered functions that the pipeline needs; files that travel import nothing of ours.
-TRAVELLING_CODE = [Path(__file__).with_name(f"{name}.py") for name in ("tokenizer", "threads")]
+TRAVELLING_CODE = [Path(__file__).with_name(f"{name}.py") for name in ("architectures", "tokenizer", "threads")]
 # Installed with the package, each in the range that was tried: this version and its later patches.
 REQUIREMENTS = ("spacy", "spacy-transformers", "transformers", "torch")
 

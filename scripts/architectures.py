@@ -1,0 +1,442 @@
+"""The encoder as a spaCy layer: every wordpiece is computed once, in the precision that is fast on this machine.
+
+On top of spacy-transformers' component, listener and way of saving. The file travels inside the packaged models, so it
+imports nothing of the project.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from spacy.attrs import IDX, LENGTH
+from spacy.tokens import Doc
+from spacy.util import registry
+from spacy_transformers.data_classes import HFObjects, TransformerData, WordpieceBatch
+from spacy_transformers.layers.hf_shim import HFShim
+from spacy_transformers.layers.listener import TransformerListener
+from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
+from thinc.api import Model, Optimizer, torch2xp, xp2torch
+from thinc.types import Floats2d, Ragged
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AutoModel, PreTrainedModel
+from transformers.utils import ModelOutput
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+BATCH_PIECES = 4096  # computed at once, padding included
+BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
+STOPS, BLANKS = ([ord(character) for character in characters] for characters in (".?!", " \t\r\n"))
+
+
+class Pieces(NamedTuple):
+    """The wordpieces of a note in order, special ones left out: arrays of int64, one number a piece.
+
+    ids: Places in the vocabulary.
+    starts, ends: Characters.
+    first, last: The tokens that a piece shares a character with, from `first` up to, not including, `last`.
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+class TokenVectors(NamedTuple):
+    """What the encoder gives to spacy-transformers' component, `vectors` being tokens x width for each Doc."""
+
+    vectors: list[Floats2d]
+
+    @property
+    def doc_data(self) -> list[TransformerData]:
+        """As if every token were one wordpiece."""
+        return [_wrap(vectors) for vectors in self.vectors]
+
+    def unsplit_by_doc(self, gradients: list[list[Any]]) -> list[Floats2d]:
+        """The component's gradients, 1 x tokens x width for each Doc, as the encoder takes them."""
+        return [gradient[0] for (gradient,) in gradients]
+
+
+@registry.architectures("medner.TransformerModel.v1")
+def create_transformer(
+    name: str, window: int, precision: str, tokenizer_config: dict[str, Any], transformer_config: dict[str, Any]
+) -> Model[list[Doc], TokenVectors]:
+    """An encoder that gives each token the mean of its wordpieces, and zeros to one that has none, such as a blank.
+
+    name (str): Folder of the encoder, or its name on the hub.
+    window (int): Longest stretch of a note that is computed together, in wordpieces with the special ones; the
+        encoder's own limit holds as well. Windows end at line ends, else sentence ends, else tokens.
+    precision (str): "float32", "bfloat16" or "auto": bfloat16 on a GPU or CPU that has instructions for it. Weights
+        are trained and saved in float32 in any case.
+    tokenizer_config, transformer_config (dict): Further settings for Hugging Face's tokenizer and model.
+    RAISES (ValueError): The precision is none of these.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is '{precision}', but has to be one of {', '.join(PRECISIONS)}.")
+    objects = HFObjects(None, None, None, tokenizer_config, transformer_config)
+    return Model(
+        "medner-transformer",
+        forward,
+        init=init,
+        shims=[EncoderShim(objects, precision)],
+        dims={"nO": None},
+        attrs={"name": name, "window": window},
+    )
+
+
+@registry.architectures("medner.TransformerListener.v1")
+def create_listener(upstream: str, keep_output: bool) -> Model[list[Doc], list[Floats2d]]:
+    """The vectors of the tokens, for a component after the transformer.
+
+    upstream (str): Name of the transformer component, or "*".
+    keep_output (bool): Whether the vectors stay in `doc._.trf_data` after prediction. If several components listen,
+        all but the last have to keep them.
+    """
+    return TokenListener(upstream, keep_output)
+
+
+# The encoder
+
+
+class EncoderShim(HFShim):
+    """The encoder without its pooler, in mixed precision on any device; predictions wholly in bfloat16."""
+
+    def __init__(self, objects: HFObjects, precision: str) -> None:
+        super().__init__(objects, model_cls=PoolerlessModel)
+        self.precision = precision
+        self._forget()
+
+    def _forget(self) -> None:
+        self._copy: PreTrainedModel | None = None
+        self._adam: tuple[Optimizer, torch.optim.Optimizer] | None = None
+        self._updates = 0
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the matrix products."""
+        if self.precision == "auto":
+            return torch.bfloat16 if has_fast_bfloat16(self.device) else torch.float32
+        return getattr(torch, self.precision)
+
+    @contextmanager
+    def computing(self, is_train: bool) -> Iterator[PreTrainedModel]:
+        """Yield the encoder to compute with, in training mode or not, in the right precision."""
+        if is_train:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+                yield self._model.train()
+        else:
+            with torch.inference_mode():
+                yield self._reader()
+
+    def _reader(self) -> PreTrainedModel:
+        if self.dtype == torch.float32:
+            return self._model.eval()
+        if self._copy is None:
+            self._copy = copy.deepcopy(self._model).to(self.dtype).eval()
+        return self._copy
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Thinc's Adam, computed by torch's fused one, which uses all cores; other optimizers as they are."""
+        self._copy = None
+        if optimizer.averages is not None or optimizer.use_radam or not (optimizer.b1 and optimizer.b2):
+            super().finish_update(optimizer)
+            return
+        if self._adam is None or self._adam[0] is not optimizer:
+            self._adam, self._updates = (optimizer, torch.optim.AdamW(self._model.parameters(), fused=True)), 0
+        adam = self._adam[1]
+        self._updates += 1
+        for group in adam.param_groups:
+            decay = optimizer.L2 if optimizer.L2_is_weight_decay else 0.0
+            group.update(lr=optimizer.learn_rate, betas=(optimizer.b1, optimizer.b2), weight_decay=decay)
+            # torch adds eps after the bias correction, thinc before
+            group["eps"] = optimizer.eps / math.sqrt(1 - optimizer.b2**self._updates)
+            for weights in group["params"]:
+                if weights.grad is not None:
+                    _prepare_gradient(weights, optimizer)
+        adam.step()
+        adam.zero_grad()
+
+    def from_bytes(self, bytes_data: bytes) -> "EncoderShim":
+        self._forget()
+        return super().from_bytes(bytes_data)
+
+    @contextmanager
+    def use_params(self, params: dict) -> Iterator[None]:
+        self._copy = None
+        with super().use_params(params):
+            yield
+        self._copy = None
+
+
+def _prepare_gradient(weights: Tensor, optimizer: Optimizer) -> None:
+    """Decay that is no weight decay, and clipping array by array, as thinc does both."""
+    assert weights.grad is not None
+    if optimizer.L2 and not optimizer.L2_is_weight_decay:
+        weights.grad.add_(weights.detach(), alpha=optimizer.L2)
+    if optimizer.grad_clip:
+        norm = torch.linalg.vector_norm(weights.grad).item()
+        if norm >= optimizer.grad_clip:
+            weights.grad.mul_(optimizer.grad_clip / norm)
+
+
+class PoolerlessModel:
+    """AutoModel, less the pooler, which no token needs."""
+
+    @staticmethod
+    def from_pretrained(*args: Any, **kwargs: Any) -> PreTrainedModel:
+        return _without_pooler(AutoModel.from_pretrained(*args, use_safetensors=True, **kwargs))
+
+    @staticmethod
+    def from_config(*args: Any, **kwargs: Any) -> PreTrainedModel:
+        return _without_pooler(AutoModel.from_config(*args, **kwargs))
+
+
+def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
+    if hasattr(model, "pooler"):
+        model.pooler = None
+    return model
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 are faster than in float32, by the instructions there are."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in BF16_INSTRUCTIONS)
+
+
+# The layer
+
+
+def init(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Load the encoder, if none has been loaded."""
+    shim: EncoderShim = model.shims[0]  # type: ignore[assignment]
+    if shim._hfmodel.transformer is None:
+        settings = shim._hfmodel
+        objects = huggingface_from_pretrained(
+            model.attrs["name"],
+            dict(settings._init_tokenizer_config),
+            dict(settings._init_transformer_config),
+            model_cls=PoolerlessModel,  # type: ignore[arg-type]
+        )
+        shim._model, shim._hfmodel = objects.transformer, objects
+    model.set_dim("nO", shim._model.config.hidden_size)
+
+
+def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVectors, Callable]:
+    shim: EncoderShim = model.shims[0]  # type: ignore[assignment]
+    tokenizer = shim._hfmodel.tokenizer
+    pieces = read_pieces(tokenizer, docs)
+    before, after = special_pieces(tokenizer)
+    limit = min(model.attrs["window"], tokenizer.model_max_length, shim._model.config.max_position_embeddings)
+    windows = [
+        cut_windows(note, doc.text, limit - len(before) - len(after)) for note, doc in zip(pieces, docs, strict=True)
+    ]
+    with shim.computing(is_train) as encoder:
+        rows, places = encode(encoder, tokenizer, [note.ids for note in pieces], windows)
+        tokens = pool(rows, places, pieces, [len(doc) for doc in docs])
+    bounds = np.cumsum([len(doc) for doc in docs])[:-1]
+    vectors = model.ops.xp.split(torch2xp(tokens.detach()), bounds)
+
+    def backprop(gradients: list[Floats2d]) -> Sequence[Doc]:
+        if tokens.requires_grad:  # unless all notes are blank
+            torch.autograd.backward(tokens, xp2torch(model.ops.xp.concatenate(gradients), device=tokens.device))
+        return docs
+
+    return TokenVectors(vectors), backprop
+
+
+def read_pieces(tokenizer: Any, docs: Sequence[Doc]) -> list[Pieces]:
+    """Cut each note into wordpieces, once, and find their tokens."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    encodings = backend.encode_batch([doc.text for doc in docs], add_special_tokens=False)
+    return [align(doc, encoding.ids, encoding.offsets) for doc, encoding in zip(docs, encodings, strict=True)]
+
+
+def align(doc: Doc, ids: list[int], offsets: list[tuple[int, int]]) -> Pieces:
+    """Find the tokens of each piece by the characters that both cover."""
+    token_starts, lengths = doc.to_array([IDX, LENGTH]).astype(np.int64).reshape(-1, 2).T
+    starts, ends = np.array(offsets, dtype=np.int64).reshape(-1, 2).T
+    first = np.searchsorted(token_starts + lengths, starts, side="right")
+    last = np.searchsorted(token_starts, np.maximum(ends, starts + 1), side="left")
+    return Pieces(np.array(ids, dtype=np.int64), starts, ends, first, np.maximum(first, last))
+
+
+def special_pieces(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The ids of the pieces that the encoder expects before and after a text, such as [CLS] and [SEP]."""
+    pieces = tokenizer.build_inputs_with_special_tokens([-1])
+    place = pieces.index(-1)
+    return pieces[:place], pieces[place + 1 :]
+
+
+def cut_windows(pieces: Pieces, text: str, limit: int) -> np.ndarray:
+    """Cut a note into as few windows as it takes, about equally long.
+
+    A window ends at a line end, else a sentence end (a full stop, question or exclamation mark before a blank), else
+    between two tokens; only a token longer than a window is cut itself, between two pieces.
+
+    limit (int): Longest window in pieces.
+    RETURNS (np.ndarray): Start and end pieces, windows x 2, which cover all pieces in order.
+    """
+    total = len(pieces.ids)
+    if total <= limit:
+        return np.array([[0, total]] if total else np.empty((0, 2)), dtype=np.int64)
+    ends_by_rank = list(_find_ends(pieces, text))
+    bounds = [0]
+    while bounds[-1] < total:
+        bounds.append(_next_end(bounds[-1], total, limit, ends_by_rank))
+    return np.array([bounds[:-1], bounds[1:]], dtype=np.int64).T
+
+
+def _find_ends(pieces: Pieces, text: str) -> Iterator[np.ndarray]:
+    """Where a window may end, as numbers of the piece after it: at lines, at sentences, at tokens."""
+    characters = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    at_token = pieces.last[:-1] <= pieces.first[1:]
+    lines = np.cumsum(characters == ord("\n"))[pieces.ends - 1]
+    at_line = lines[1:] > lines[:-1]
+    before, after = characters[pieces.ends[:-1] - 1], characters[np.minimum(pieces.ends[:-1], len(text) - 1)]
+    at_sentence = np.isin(before, STOPS) & np.isin(after, BLANKS)
+    for here in (at_token & at_line, at_token & at_sentence, at_token):
+        yield np.flatnonzero(here) + 1
+
+
+def _next_end(start: int, total: int, limit: int, ends_by_rank: list[np.ndarray]) -> int:
+    """The first end from an equal share of the rest on, or the last one before it, down to half the share."""
+    rest = total - start
+    if rest <= limit:
+        return total
+    share = -(-rest // -(-rest // limit))
+    for ends in ends_by_rank:
+        place = np.searchsorted(ends, start + share)
+        if place < len(ends) and ends[place] <= start + limit:
+            return int(ends[place])
+        if place and ends[place - 1] > start + share // 2:
+            return int(ends[place - 1])
+    return start + share
+
+
+def encode(
+    encoder: PreTrainedModel, tokenizer: Any, ids: list[np.ndarray], windows: list[np.ndarray]
+) -> tuple[Tensor, np.ndarray]:
+    """Compute all windows, those of similar length together.
+
+    ids (list[np.ndarray]): The pieces of each note.
+    windows (list[np.ndarray]): The windows of each note, windows x 2.
+    RETURNS (tuple[Tensor, np.ndarray]): The hidden states, rows x width, padding and special pieces among them, and
+        for each piece of all notes its row.
+    """
+    before, after = special_pieces(tokenizer)
+    shifts = np.cumsum([0, *(len(note) for note in ids)])
+    spans = np.concatenate([note + shift for note, shift in zip(windows, shifts, strict=False)])
+    all_ids = np.concatenate(ids)
+    places, outputs, row = np.empty(len(all_ids), dtype=np.int64), [], 0
+    # Asked for its weights, attention is computed plainly: with dropout on a CPU that is faster (torch 2.13).
+    plain = encoder.training and encoder.device.type == "cpu"
+    for group in group_by_length(spans[:, 1] - spans[:, 0], BATCH_PIECES):
+        width = int(spans[group[-1]] @ (-1, 1)) + len(before) + len(after)
+        batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
+        mask = np.zeros_like(batch)
+        for i, (start, end) in enumerate(spans[group]):
+            filled = [*before, *all_ids[start:end], *after]
+            batch[i, : len(filled)] = filled
+            mask[i, : len(filled)] = 1
+            places[start:end] = row + len(before) + np.arange(end - start)
+            row += width
+        tensors = [torch.from_numpy(array).to(encoder.device) for array in (batch, mask)]
+        outputs.append(
+            encoder(tensors[0], attention_mask=tensors[1], output_attentions=plain).last_hidden_state.flatten(0, 1)
+        )
+    if not outputs:  # blank notes only
+        outputs.append(torch.zeros(0, encoder.config.hidden_size, device=encoder.device))
+    return torch.cat(outputs).float(), places
+
+
+def group_by_length(lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Yield groups of places, from short to long, each of at most `size` when padded to its longest, or of one."""
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or (end + 1 - start) * lengths[order[end]] > size:
+            yield order[start:end]
+            start = end
+
+
+def pool(rows: Tensor, places: np.ndarray, pieces: list[Pieces], lengths: list[int]) -> Tensor:
+    """The mean of each token's pieces.
+
+    rows (Tensor): Hidden states, rows x width.
+    places (np.ndarray): The row of each piece of all notes.
+    lengths (list[int]): Tokens of each note.
+    RETURNS (Tensor): Tokens of all notes x width, float32.
+    """
+    shifts = np.cumsum([0, *lengths])
+    first = np.concatenate([note.first + shift for note, shift in zip(pieces, shifts, strict=False)])
+    counts = np.concatenate([note.last - note.first for note in pieces])
+    steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    tokens = np.repeat(first, counts) + steps
+    order = np.argsort(tokens, kind="stable")
+    bags = np.searchsorted(tokens[order], np.arange(shifts[-1]))
+    chosen = np.repeat(places, counts)[order]
+    device = rows.device
+    return F.embedding_bag(torch.from_numpy(chosen).to(device), rows, torch.from_numpy(bags).to(device), mode="mean")
+
+
+# The listener
+
+
+class TokenListener(TransformerListener):
+    """spacy-transformers' listener, for vectors that are the tokens' own."""
+
+    def __init__(self, upstream: str, keep_output: bool) -> None:
+        super().__init__(upstream)
+        self._func = listen
+        self.attrs["keep_output"] = keep_output
+        self.starting = False
+
+    def initialize(self, X: Any = None, Y: Any = None) -> Model:
+        self.starting = True
+        return super().initialize(X, Y)
+
+
+def listen(model: TokenListener, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
+    if not is_train:
+        starting, model.starting = model.starting, False
+        return [_blank(model, doc) if starting else _take(model, doc) for doc in docs], lambda gradients: []
+    assert model._outputs is not None
+    assert [len(doc) for doc in docs] == [len(data.tensors[0][0]) for data in model._outputs]
+
+    def backprop(gradients: list[Floats2d]) -> Any:
+        return model.backprop_and_clear([_wrap(gradient) for gradient in gradients])
+
+    return [data.tensors[0][0] for data in model._outputs], backprop
+
+
+def _blank(model: TokenListener, doc: Doc) -> Floats2d:
+    """When a component is initialized it asks for the width with Docs that no transformer has seen."""
+    return model.ops.alloc2f(len(doc), model.get_dim("nO"))
+
+
+def _take(model: TokenListener, doc: Doc) -> Floats2d:
+    if not len(doc):
+        return _blank(model, doc)
+    if doc._.trf_data is None:
+        raise ValueError(
+            "A Doc has no vectors: the transformer did not run before, or of several components that listen to it"
+            " one before the last has keep_output = false."
+        )
+    vectors = doc._.trf_data.tensors[0][0]
+    if not model.attrs["keep_output"]:
+        doc._.trf_data = None
+    return vectors
+
+
+def _wrap(vectors: Floats2d) -> TransformerData:
+    places = np.arange(len(vectors), dtype="i")
+    align = Ragged(places, np.ones_like(places))
+    return TransformerData(WordpieceBatch.empty(), ModelOutput(last_hidden_state=vectors[None]), align)
