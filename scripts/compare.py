@@ -1,53 +1,155 @@
-"""Compare evaluated models side by side.
+"""Compare evaluated models: is the difference real, what goes wrong, in tables and in one report to read.
 
-python -m scripts.compare metrics/sample/comparison.json metrics/sample/bert.json metrics/sample/albert.json
+python -m scripts.compare metrics/sample metrics/sample/bert.json metrics/sample/albert.json \
+    --corpus corpus/sample --training training/sample
+
+Runs of one model with several seeds are named MODEL-seedN.json; they are averaged.
 """
 
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import srsly
 import typer
 from wasabi import msg
 
 from scripts import cli
 from scripts.evaluate import read_json
+from scripts.examples import find_examples
 from scripts.note import InputError
 from scripts.output import whole_file
+from scripts.report import render_html, render_markdown
+from scripts.significance import Difference, compare_notes, holm, intervals, label_intervals, sentence
+
+OPEN_CORPORA = ("sample", "sample-medications")  # the project's own notes, which a report may show
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="The comparison to write, .json")],
+    output: Annotated[Path, typer.Argument(help="Folder for comparison.json, comparison.md and report.html")],
     metrics: Annotated[list[Path], typer.Argument(help="Results of `evaluate`, .json")],
+    corpus: Annotated[Path, typer.Option(help="Folder of the converted corpus")],
+    training: Annotated[Path, typer.Option(help="Folder with the models' log.jsonl")],
+    show_text: Annotated[bool, typer.Option("--show-text", help="Show example errors, with text of the notes")] = False,
 ) -> None:
-    """Write and print one table of the models that METRICS were measured of."""
-    comparison = compare([read_json(path, "evaluate the model") for path in metrics])
-    with whole_file(output) as path:
-        srsly.write_json(path, comparison)
+    """Compare the models that METRICS were measured of, and write the report."""
+    results = [read_json(path, "evaluate the model") for path in metrics]
+    comparison = compare(results)
+    logs = {result["model"]: read_log(training / result["model"] / "log.jsonl") for result in results}
+    ledger = read_json(corpus / "conversion.json", "convert the corpus")
+    shown = show_text or comparison["corpus"] in OPEN_CORPORA
+    examples = find_examples(corpus / "test.spacy", metrics) if shown else []
+    pages = {
+        "comparison.json": srsly.json_dumps(comparison, indent=2),
+        "comparison.md": render_markdown(comparison),
+        "report.html": render_html(comparison, logs, ledger, examples),
+    }
+    for name, page in pages.items():
+        with whole_file(output / name) as path:
+            path.write_text(page, encoding="utf8")
     report(comparison)
-    msg.good(f"Compared {len(metrics)} models, see {output}")
+    msg.good(f"Compared {len(comparison['models'])} models, see {output / 'report.html'}")
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The rows of a training's log, one for each evaluation; none, with a warning, if there is no log."""
+    if not path.is_file():
+        msg.warn(f"{path} does not exist: the report has no training curve of this model.")
+        return []
+    return list(srsly.read_jsonl(path))  # type: ignore[arg-type]
 
 
 def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Line up the results of several models on the same notes.
 
     results (list[dict[str, Any]]): Each as `evaluate` writes it.
-    RETURNS (dict[str, Any]): The corpus, the models' overall scores, and each label's F by model.
+    RETURNS (dict[str, Any]): The test notes, `models` with scores, intervals and errors, `labels` with each label's F
+        and interval by model, `differences` between each two models with their tests.
     RAISES (InputError): The models were measured on different notes.
     """
     if len({result["test_sha256"] for result in results}) > 1:
-        models = ", ".join(result["model"] for result in results)
-        raise InputError(f"{models} were evaluated on different notes: evaluate them again on the same.")
-    labels = sorted({label for result in results for label in result["ents_per_type"]})
-    overall = ("encoder", "ents_p", "ents_r", "ents_f", "token_accuracy", "words_per_second")
+        names = ", ".join(result["model"] for result in results)
+        raise InputError(f"{names} were evaluated on different notes: evaluate them again on the same.")
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        runs.setdefault(result["model"].partition("-seed")[0], []).append(result)
+    labels = sorted({label for result in results for label in result["per_note"]["labels"]})
+    tables = {name: np.mean([count_table(run, labels) for run in group], axis=0) for name, group in runs.items()}
+    by_label = {name: label_intervals(table) for name, table in tables.items()}
     return {
-        **{key: results[0][key] for key in ("corpus", "notes", "words", "support")},
-        "models": {result["model"]: {key: result[key] for key in overall} for result in results},
-        "ents_f_per_type": {
-            label: {result["model"]: result["ents_per_type"].get(label, {"f": 0.0})["f"] for result in results}
-            for label in labels
+        **{key: results[0][key] for key in ("corpus", "notes", "words", "support", "test_sha256", "ceiling")},
+        "models": {name: summarise(group, tables[name]) for name, group in runs.items()},
+        "labels": {
+            label: {
+                name: {**mean_of(group, ("ents_per_type", label)), **by_label[name][i]._asdict()}
+                for name, group in runs.items()
+            }
+            for i, label in enumerate(labels)
+        },
+        "differences": [
+            describe(one, other, tables[one], tables[other], labels) for one, other in combinations(runs, 2)
+        ],
+    }
+
+
+def count_table(result: dict[str, Any], labels: list[str]) -> np.ndarray:
+    """The strict counts of a result, notes x labels x 3, for the labels of all models."""
+    found = result["per_note"]
+    table = np.zeros((len(found["notes"]), len(labels), 3))
+    if found["labels"]:
+        table[:, [labels.index(label) for label in found["labels"]]] = found["counts"]
+    return table
+
+
+def summarise(runs: list[dict[str, Any]], table: np.ndarray) -> dict[str, Any]:
+    """A model's scores: means over its runs, the spread of F over seeds, intervals over notes."""
+    first = runs[0]
+    f_scores = [run["ents_f"] for run in runs]
+    return {
+        **{key: first[key] for key in ("encoder", "machine", "versions", "errors")},
+        **{key: float(np.mean([run[key] for run in runs]))
+           for key in ("ents_p", "ents_r", "ents_f", "token_accuracy", "words_per_second")},
+        "seeds": [run["seed"] for run in runs],
+        "spread": float(np.std(f_scores, ddof=1)) if len(runs) > 1 else None,
+        "intervals": {name: interval._asdict() for name, interval in intervals(table).items()},
+        "scores": {
+            name: {average: mean_of(runs, ("scores", name, average)) for average in scores if average != "per_label"}
+            for name, scores in first["scores"].items()
+        },
+    }  # fmt: skip
+
+
+def mean_of(runs: list[dict[str, Any]], keys: tuple[str, ...]) -> dict[str, float]:
+    """The mean over runs of a table of numbers that lies under `keys`; a label that a run never met counts as zeros."""
+    found = []
+    for run in runs:
+        value: Any = run
+        for key in keys:
+            value = value.get(key, {})
+        found.append(value)
+    names = next((list(value) for value in found if value), ["p", "r", "f", "support"])
+    return {name: float(np.mean([value.get(name, 0.0) for value in found])) for name in names}
+
+
+def describe(one: str, other: str, table: np.ndarray, against: np.ndarray, labels: list[str]) -> dict[str, Any]:
+    """The difference of two models, overall and by label, the latter's p-values corrected for their number."""
+    overall = compare_notes(table.sum(axis=1), against.sum(axis=1))
+    each = [compare_notes(table[:, i], against[:, i]) for i in range(len(labels))]
+    corrected = holm([result.p for result in each])
+    return {
+        "one": one,
+        "other": other,
+        **_row(overall),
+        "sentence": sentence(one, other, overall, len(table)),
+        "labels": {
+            label: {**_row(result), "p_holm": p} for label, result, p in zip(labels, each, corrected, strict=True)
         },
     }
+
+
+def _row(result: Difference) -> dict[str, float]:
+    return {"difference": result.difference, **result.interval._asdict(), "p": result.p}
 
 
 def report(comparison: dict[str, Any]) -> None:
@@ -58,11 +160,13 @@ def report(comparison: dict[str, Any]) -> None:
         for key, title in (("ents_p", "P"), ("ents_r", "R"), ("ents_f", "F"), ("token_accuracy", "tokens"))
     ]
     rows += [
-        [f"F {label}", *(f"{100 * scores[model]:.2f}" for model in models)]
-        for label, scores in comparison["ents_f_per_type"].items()
+        [f"F {label}", *(f"{100 * scores[model]['f']:.2f}" for model in models)]
+        for label, scores in comparison["labels"].items()
     ]
-    rows.append(["words/s", *(f"{model['words_per_second']:,}" for model in models.values())])
+    rows.append(["words/s", *(f"{model['words_per_second']:,.0f}" for model in models.values())])
     msg.table(rows, header=["", *models], aligns=["l", *"r" * len(models)], divider=True)
+    for difference in comparison["differences"]:
+        msg.info(difference["sentence"])
 
 
 if __name__ == "__main__":

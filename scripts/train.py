@@ -32,6 +32,7 @@ def main(
     output: Annotated[Path, typer.Argument(help="Folder for model-best, model-last and log.jsonl")],
     epochs: Annotated[int, typer.Option(help="Passes over the training notes", min=1)] = 5,
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
+    seed: Annotated[int | None, typer.Option(help="Seed of all that is random; without it the config's")] = None,
 ) -> None:
     """Fine-tune ENCODER with a spaCy NER head on the notes of CORPUS."""
     return_freed_blocks()
@@ -43,7 +44,7 @@ def main(
             "paths.dev": str(corpus / "dev.spacy"),
             "paths.log": str(folder / "log.jsonl"),
             "components.transformer.model.name": encoder,
-        }
+        } | ({} if seed is None else {"system.seed": seed})
         overrides |= schedule(load_config(config, overrides, interpolate=True), epochs, width)
         train(config, folder, use_gpu=gpu, overrides=overrides)
     msg.good(f"Trained {output}")

@@ -1,60 +1,225 @@
-"""Comparing models side by side."""
+"""Comparing models: tables, tests, several seeds, and a report that keeps the notes' text to itself."""
 
 import json
+import re
 from pathlib import Path
 
+import pytest
+import srsly
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
+
 from scripts.compare import main
+from scripts.docs import DOCBIN_ATTRS, GOLD, NOTE_ID, create_nlp
+from scripts.errors import mention_keys
+from scripts.evaluate import evaluate
 from tests.commands import assert_fails, run
 
-
-def write_metrics(path: Path, f1: float, test: str = "one", labels: tuple[str, ...] = ("problem",)) -> Path:
-    scores = {"p": f1, "r": f1, "f": f1, "support": 10}
-    metrics = {
-        "model": path.stem,
-        "corpus": "sample",
-        "test_sha256": test,
-        "encoder": f"{path.stem}-base",
-        "ents_p": f1,
-        "ents_r": f1,
-        "ents_f": f1,
-        "support": 10,
-        "token_accuracy": f1,
-        "ents_per_type": dict.fromkeys(labels, scores),
-        "notes": 2,
-        "words": 100,
-        "words_per_second": 1234,
-    }
-    path.write_text(json.dumps(metrics))
-    return path
+NLP = create_nlp()
+NOTES = [
+    "Zorblatt denies quixopain but takes plimadine for wobblitis . Frangomycin was withheld because of gloomfever .",
+    "Plimadine was given . Quixopain returned after snorkectomy and a vexogram showed glimmerosis of both zibs .",
+] * 4  # fmt: skip
+WORDS = {
+    "problem": ("quixopain", "wobblitis", "gloomfever", "glimmerosis"),
+    "treatment": ("plimadine", "frangomycin", "snorkectomy"),
+    "test": ("vexogram",),
+}
+LABELS = {word: label for label, words in WORDS.items() for word in words}
 
 
-def test_all_models_stand_in_one_table(tmp_path):
-    paths = [
-        write_metrics(tmp_path / "bert.json", 0.8123),
-        write_metrics(tmp_path / "albert.json", 0.7, labels=("problem", "test")),
-    ]
-    done = run(main, tmp_path / "comparison.json", *paths)
-    assert done.code == 0
-    comparison = json.loads((tmp_path / "comparison.json").read_text())
-    assert comparison["models"]["bert"]["ents_f"] == 0.8123
+def make_docs(miss: str = "", mistake: str = "", short: int = 0) -> list[Doc]:
+    """The notes with their mentions: without those of a word, another taken for a test, some one token too long."""
+    docs = []
+    for i, text in enumerate(NOTES):
+        doc = NLP.make_doc(text)
+        doc.user_data[NOTE_ID] = f"note-{i}"
+        spans = []
+        for token in doc:
+            label = LABELS.get(token.lower_)
+            if label and token.lower_ != miss:
+                longer = short and len(spans) < short
+                spans.append(
+                    Span(doc, token.i, token.i + 1 + bool(longer), "test" if token.lower_ == mistake else label)
+                )
+        doc.set_ents(spans)
+        doc.spans[GOLD] = SpanGroup(
+            doc, name=GOLD, spans=spans, attrs={"fragments": [[[span.start_char, span.end_char]] for span in spans]}
+        )
+        docs.append(doc)
+    return docs
+
+
+class Workplace:
+    """A folder with gold notes, a ledger, logs, and results of invented models."""
+
+    def __init__(self, folder: Path, corpus: str = "my-notes") -> None:
+        self.folder, self.corpus = folder, corpus
+        self.golds = make_docs()
+        self.save(folder / "corpus/test.spacy", self.golds)
+        row = dict.fromkeys(
+            ("notes", "tokens", "read", "kept", "realigned", "nested", "duplicate", "dropped", "entities"), 3
+        )
+        srsly.write_json(folder / "corpus/conversion.json", {"corpus": corpus, "splits": {"train": row, "test": row}})
+
+    def save(self, path: Path, docs: list[Doc]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        DocBin(attrs=DOCBIN_ATTRS, store_user_data=True, docs=docs).to_disk(path)
+
+    def add(self, name: str, docs: list[Doc], log: bool = True, **changes) -> Path:
+        path = self.folder / "metrics" / f"{name}.json"
+        self.save(path.with_suffix(".spacy"), docs)
+        metrics = evaluate(self.golds, docs, mention_keys(self.golds[:1])) | {
+            "model": name,
+            "corpus": self.corpus,
+            "test_sha256": "one",
+            "encoder": f"{name}-base",
+            "seed": 1,
+            "words_per_second": 1234,
+            "machine": "a CPU, 2 threads",
+            "versions": {"spacy": "3.8.18"},
+            **changes,
+        }
+        srsly.write_json(path, metrics)
+        if log:
+            rows = [
+                {
+                    "epoch": i,
+                    "step": i,
+                    "losses": {"transformer": 9.0 - i, "ner": 5.0 - i},
+                    "scores": {"ents_f": 10.0 * i, "ents_p": 11.0 * i, "ents_r": 9.0 * i},
+                }
+                for i in range(3)
+            ]
+            (self.folder / "training" / name).mkdir(parents=True, exist_ok=True)
+            srsly.write_jsonl(self.folder / "training" / name / "log.jsonl", rows)
+        return path
+
+    def run(self, *paths: Path, options: tuple[str, ...] = ()):
+        return run(main, self.folder / "out", *paths, "--corpus", self.folder / "corpus", "--training",
+                   self.folder / "training", *options)  # fmt: skip
+
+    def read(self, name: str) -> str:
+        return (self.folder / "out" / name).read_text(encoding="utf8")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+def test_all_models_stand_in_one_table(place):
+    done = place.run(place.add("bert", make_docs()), place.add("albert", make_docs(miss="plimadine")))
+    assert done.code == 0, done.output
+    comparison = json.loads(place.read("comparison.json"))
+    assert comparison["models"]["bert"]["ents_f"] == 1.0
     assert comparison["models"]["albert"]["encoder"] == "albert-base"
-    assert comparison["ents_f_per_type"] == {
-        "problem": {"bert": 0.8123, "albert": 0.7},
-        "test": {"bert": 0.0, "albert": 0.7},
-    }
+    assert comparison["models"]["albert"]["errors"]["outcomes"]["missed"] == 8
+    assert (
+        comparison["labels"]["treatment"]["albert"]["r"] == 0.5 and comparison["labels"]["test"]["albert"]["f"] == 1.0
+    )
     table = [line.split() for line in done.output.splitlines() if line.strip()]
-    assert ["F", "81.23", "70.00"] in table and ["words/s", "1,234", "1,234"] in table
+    assert ["F", "100.00", "88.89"] in table and ["words/s", "1,234", "1,234"] in table
 
 
-def test_models_measured_on_other_notes_are_refused(tmp_path):
+def test_the_verdict_is_computed(place):
+    better, worse = place.add("bert", make_docs()), place.add("albert", make_docs(miss="plimadine"))
+    place.run(better, worse)
+    (difference,) = json.loads(place.read("comparison.json"))["differences"]
+    assert difference["sentence"].startswith("bert is better than albert on these notes (bert less albert: +11.11")
+    assert difference["p"] < 0.05 and difference["labels"]["problem"] == {
+        "difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "p_holm": 1.0}  # fmt: skip
+    for name in ("report.html", "comparison.md"):
+        assert difference["sentence"] in place.read(name)
+    place.run(better, place.add("other", make_docs()))
+    assert "No difference between bert and other is shown" in place.read("report.html")
+
+
+def test_seeds_of_a_model_are_averaged_and_their_spread_is_told(place):
+    runs = [place.add("bert-seed1", make_docs()), place.add("bert-seed2", make_docs(miss="plimadine"), seed=2)]
+    place.run(*runs, place.add("albert", make_docs()))
+    comparison = json.loads(place.read("comparison.json"))
+    assert list(comparison["models"]) == ["bert", "albert"]
+    bert = comparison["models"]["bert"]
+    assert bert["seeds"] == [1, 2] and bert["ents_f"] == pytest.approx((1 + 8 / 9) / 2)
+    assert bert["spread"] == pytest.approx((1 - 8 / 9) / 2**0.5)
+    assert comparison["models"]["albert"]["spread"] is None
+    assert bert["intervals"]["f"]["low"] < 0.95 < bert["intervals"]["f"]["high"] + 0.02
+
+
+def test_three_models_are_compared_two_by_two(place):
+    place.run(*(place.add(name, make_docs()) for name in ("a", "b", "c")))
+    differences = json.loads(place.read("comparison.json"))["differences"]
+    assert [(row["one"], row["other"]) for row in differences] == [("a", "b"), ("a", "c"), ("b", "c")]
+
+
+def words_of(docs: list[Doc]) -> set[str]:
+    return {token.lower_ for doc in docs for token in doc if len(token) > 6}
+
+
+def test_a_report_on_protected_notes_holds_no_text(place):
     paths = [
-        write_metrics(tmp_path / "bert.json", 0.8),
-        write_metrics(tmp_path / "albert.json", 0.7, test="other"),
+        place.add("bert", make_docs(mistake="vexogram")),
+        place.add("albert", make_docs(miss="plimadine", short=1)),
     ]
-    done = run(main, tmp_path / "comparison.json", *paths)
-    assert_fails(done, "bert, albert were evaluated on different notes", without=tmp_path / "comparison.json")
+    done = place.run(*paths)
+    secret = words_of(place.golds) - {"because", "returned", "withheld"}
+    assert len(secret) > 8
+    for page in (place.read("report.html"), place.read("comparison.md"), place.read("comparison.json"), done.output):
+        assert not [word for word in secret if word in page.lower()]
+    place.run(*paths, options=("--show-text",))
+    assert [word for word in secret if word in place.read("report.html").lower()]
 
 
-def test_a_missing_result_is_told(tmp_path):
-    done = run(main, tmp_path / "comparison.json", tmp_path / "bert.json")
+def test_the_projects_own_notes_are_shown(tmp_path):
+    place = Workplace(tmp_path, corpus="sample")
+    place.run(place.add("bert", make_docs(miss="quixopain", mistake="snorkectomy", short=1)))
+    page = place.read("report.html")
+    for outcome in ("missed", "label", "boundary"):
+        assert f"<strong>{outcome}</strong>" in page
+    assert "Quixopain" in page and 'class="entity"' in page
+
+
+def test_the_report_needs_nothing_else(place):
+    place.run(place.add("bert", make_docs()), place.add("albert", make_docs(miss="plimadine")))
+    page = place.read("report.html")
+    links = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(link.startswith("#") for link in links)
+    assert not re.search(r"<script|@import|url\((?!#)", page)
+    ids = re.findall(r'\bid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert page.count('role="img" aria-label="') == page.count("<svg ") == 6
+    for wanted in (
+        "87.26",
+        "another split",
+        "my-notes",
+        "SHA-256",
+        "spacy 3.8.18",
+        "unseen in train",
+        "a CPU, 2 threads",
+    ):
+        assert wanted in page
+
+
+def test_a_missing_log_is_told_in_the_report(place):
+    done = place.run(place.add("bert", make_docs()), place.add("albert", make_docs(), log=False))
+    assert done.code == 0 and "no training curve of this model" in " ".join(done.output.split())
+    assert "No training log was found for albert" in place.read("report.html")
+
+
+def test_models_measured_on_other_notes_are_refused(place):
+    done = place.run(place.add("bert", make_docs()), place.add("albert", make_docs(), test_sha256="other"))
+    assert_fails(done, "bert, albert were evaluated on different notes", without=place.folder / "out/comparison.json")
+
+
+def test_a_label_that_only_one_model_knows_counts_as_zero(place):
+    strange = make_docs()
+    for doc in strange:
+        doc.set_ents([*doc.ents[:-1], Span(doc, doc.ents[-1].start, doc.ents[-1].end, "strange")])
+    assert place.run(place.add("bert", make_docs()), place.add("albert", strange)).code == 0
+    labels = json.loads(place.read("comparison.json"))["labels"]
+    assert labels["strange"]["bert"]["f"] == labels["strange"]["albert"]["f"] == 0.0
+
+
+def test_a_missing_result_is_told(place):
+    done = place.run(place.folder / "bert.json")
     assert_fails(done, "bert.json does not exist: evaluate the model first")

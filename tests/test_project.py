@@ -9,10 +9,10 @@ import pytest
 import spacy
 import srsly
 import torch
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 
 from scripts.corpora import CORPORA
-from scripts.docs import NOTE_ID
+from scripts.docs import DOCBIN_ATTRS, NOTE_ID
 from scripts.evaluate import encoder_name
 from scripts.evaluate import main as evaluate
 from scripts.export_conll import main as export
@@ -80,6 +80,13 @@ def test_both_models_are_compared(workflow):
     assert list(comparison["models"]) == list(MODELS)
     for model in MODELS:
         assert comparison["models"][model]["ents_f"] == json_of(workflow, f"metrics/sample/{model}.json")["ents_f"]
+
+
+def test_all_ends_in_a_report(workflow):
+    page = workflow.path("metrics/sample/report.html").read_text(encoding="utf8")
+    sentence = json_of(workflow, "metrics/sample/comparison.json")["differences"][0]["sentence"]
+    assert sentence in page and sentence in workflow.path("metrics/sample/comparison.md").read_text(encoding="utf8")
+    assert "training loss" in page and "No training log" not in page
 
 
 def wheel(project: Project, model: str) -> Path:
@@ -207,24 +214,40 @@ def test_an_albert_without_its_vocabulary_file_is_told(workflow, tmp_path):
     assert_fails(done, "lacks its vocabulary file spiece.model", without=tmp_path / "out")
 
 
+def corpus_with(path: Path, workflow, test: bytes | None) -> Path:
+    """A corpus with the workflow's train notes and the given test.spacy, or none."""
+    path.mkdir()
+    shutil.copy(workflow.path("corpus/sample/train.spacy"), path)
+    if test is not None:
+        (path / "test.spacy").write_bytes(test)
+    return path
+
+
 def test_evaluating_what_is_not_there_is_told(workflow, tmp_path):
-    model, corpus = (
-        workflow.path("training/sample/bert/model-best"),
-        workflow.path("corpus/sample/test.spacy"),
-    )
-    assert_fails(run(evaluate, tmp_path, corpus, tmp_path / "m"), "holds no trained pipeline")
-    assert_fails(run(evaluate, model, tmp_path / "no.spacy", tmp_path / "m"), "does not exist: convert")
-    (tmp_path / "bad.spacy").write_bytes(corpus.read_bytes()[:100])
-    assert_fails(run(evaluate, model, tmp_path / "bad.spacy", tmp_path / "m"), "cannot be read")
-    DocBin().to_disk(tmp_path / "empty.spacy")
-    assert_fails(run(evaluate, model, tmp_path / "empty.spacy", tmp_path / "m"), "holds no notes")
-    assert not list(tmp_path.glob("m*"))
+    model, corpus = workflow.path("training/sample/bert/model-best"), workflow.path("corpus/sample")
+    output = tmp_path / "metrics"
+    assert_fails(run(evaluate, tmp_path, corpus, output), "holds no trained pipeline")
+    assert_fails(run(evaluate, model, corpus_with(tmp_path / "no", workflow, None), output), "does not exist: convert")
+    cut = corpus_with(tmp_path / "cut", workflow, (corpus / "test.spacy").read_bytes()[:100])
+    assert_fails(run(evaluate, model, cut, output), "cannot be read")
+    empty = corpus_with(tmp_path / "empty", workflow, DocBin().to_bytes())
+    assert_fails(run(evaluate, model, empty, output), "holds no notes")
+    assert not list(tmp_path.glob("metrics*"))
 
 
 def test_a_corpus_of_other_tokens_is_refused(workflow, tmp_path):
     doc = Doc(spacy.blank("en").vocab, words=["aspi", "rin"], spaces=[False, False])
     doc.user_data[NOTE_ID] = "other"
-    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "other.spacy")
-    model = workflow.path("training/sample/bert/model-best")
-    done = run(evaluate, model, tmp_path / "other.spacy", tmp_path / "m")
+    other = corpus_with(tmp_path / "other", workflow, DocBin(docs=[doc], store_user_data=True).to_bytes())
+    done = run(evaluate, workflow.path("training/sample/bert/model-best"), other, tmp_path / "m")
     assert_fails(done, "note other was cut into other tokens")
+
+
+def test_a_label_that_the_model_never_saw_is_told(workflow, tmp_path):
+    vocab = spacy.blank("en").vocab
+    docs = list(DocBin().from_disk(workflow.path("corpus/sample/test.spacy")).get_docs(vocab))
+    docs[0].set_ents([Span(docs[0], ent.start, ent.end, "allergy") for ent in docs[0].ents])
+    test = DocBin(docs=docs, attrs=DOCBIN_ATTRS, store_user_data=True).to_bytes()
+    corpus = corpus_with(tmp_path / "strange", workflow, test)
+    done = run(evaluate, workflow.path("training/sample/bert/model-best"), corpus, tmp_path / "m")
+    assert done.code == 0 and "never saw the label allergy" in " ".join(done.output.split())
