@@ -23,8 +23,9 @@ from thinc.api import Model, Optimizer, torch2xp, xp2torch
 from thinc.types import Floats2d, Ragged
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoModel, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers import AutoModel
+from transformers.modeling_utils import PreTrainedModel
+from transformers.utils.generic import ModelOutput
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 BATCH_PIECES = 4096  # computed at once, padding included
@@ -107,7 +108,7 @@ class EncoderShim(HFShim):
     """The encoder without its pooler, in mixed precision on any device; predictions wholly in bfloat16."""
 
     def __init__(self, objects: HFObjects, precision: str) -> None:
-        super().__init__(objects, model_cls=PoolerlessModel)
+        super().__init__(objects, model_cls=PoolerlessModel)  # type: ignore[arg-type]
         self.precision = precision
         self._forget()
 
@@ -133,7 +134,7 @@ class EncoderShim(HFShim):
             with torch.inference_mode():
                 yield self._reader()
 
-    def _reader(self) -> PreTrainedModel:
+    def _reader(self) -> Any:
         if self.dtype == torch.float32:
             return self._model.eval()
         if self._copy is None:
@@ -198,7 +199,7 @@ class PoolerlessModel:
 
 def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
     if hasattr(model, "pooler"):
-        model.pooler = None
+        model.pooler = None  # type: ignore[assignment]
     return model
 
 
@@ -409,12 +410,13 @@ def listen(model: TokenListener, docs: list[Doc], is_train: bool) -> tuple[list[
         starting, model.starting = model.starting, False
         return [_blank(model, doc) if starting else _take(model, doc) for doc in docs], lambda gradients: []
     assert model._outputs is not None
-    assert [len(doc) for doc in docs] == [len(data.tensors[0][0]) for data in model._outputs]
+    vectors: list[Any] = [data.tensors[0][0] for data in model._outputs]
+    assert [len(doc) for doc in docs] == [len(tokens) for tokens in vectors]
 
     def backprop(gradients: list[Floats2d]) -> Any:
         return model.backprop_and_clear([_wrap(gradient) for gradient in gradients])
 
-    return [data.tensors[0][0] for data in model._outputs], backprop
+    return vectors, backprop
 
 
 def _blank(model: TokenListener, doc: Doc) -> Floats2d:
@@ -437,6 +439,7 @@ def _take(model: TokenListener, doc: Doc) -> Floats2d:
 
 
 def _wrap(vectors: Floats2d) -> TransformerData:
-    places = np.arange(len(vectors), dtype="i")
+    places: Any = np.arange(len(vectors), dtype="i")
     align = Ragged(places, np.ones_like(places))
-    return TransformerData(WordpieceBatch.empty(), ModelOutput(last_hidden_state=vectors[None]), align)
+    output = ModelOutput(last_hidden_state=vectors[None])  # type: ignore[index]
+    return TransformerData(WordpieceBatch.empty(), output, align)

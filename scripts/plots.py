@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from scripts.colours import MODELS
 
 # Text stays text, so that it can be read aloud and searched; no picture holds a date, so that it comes out the same.
-STYLE = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 11, "axes.spines.top": False,
+STYLE: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 11, "axes.spines.top": False,
          "axes.spines.right": False, "svg.hashsalt": "medner"}  # fmt: skip
 HATCHES = ("", "//", "..", "xx", "\\\\", "oo")  # for those who print without colour
 _numbers = count()

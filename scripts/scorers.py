@@ -6,7 +6,7 @@ Each count is kept by note and label (`Counts`), from which all averages, interv
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from seqeval.metrics.sequence_labeling import accuracy_score, precision_recall_fscore_support
@@ -191,5 +191,7 @@ def seqeval_scores(golds: Sequence[Doc], predictions: Sequence[Doc]) -> dict[str
     """P, R, F (micro average) and accuracy as seqeval gives them in its default mode for the IOB2 tags."""
     pairs = [tag_pairs(gold, predicted) for gold, predicted in zip(golds, predictions, strict=True)]
     true, found = [[a for a, _ in note] for note in pairs], [[b for _, b in note] for note in pairs]
-    p, r, f, _ = precision_recall_fscore_support(true, found, average="micro", zero_division=0)
-    return {"p": float(p), "r": float(r), "f": float(f), "accuracy": float(accuracy_score(true, found))}
+    scores: Any = precision_recall_fscore_support(true, found, average="micro", zero_division=0)  # type: ignore[arg-type]
+    return {name: float(score) for name, score in zip("prf", scores, strict=False)} | {
+        "accuracy": float(accuracy_score(true, found))
+    }
