@@ -1,13 +1,16 @@
 """Package a trained pipeline as a wheel that `pip install` and `spacy.load` take.
 
-python -m scripts.package training/sample/bert/model-best metrics/sample/bert.json packages \
+python -m scripts.package training/sample/bert/model-best metrics/sample/bert.json corpus/sample packages \
     --name medner_bert --version 0.1.0
+
+The wheel is searched for text of the notes before it is kept; the result lies beside it.
 """
 
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,10 +23,14 @@ from spacy.util import load_config
 from wasabi import msg
 
 from scripts import cli
+from scripts.audit import Audit, audit, read_leaves
 from scripts.corpora import CORPORA
-from scripts.evaluate import read_json
+from scripts.docs import create_nlp, read_docs
+from scripts.evaluate import load_model, read_json
 from scripts.note import InputError
 from scripts.output import whole_folder
+from scripts.split import SPLITS
+from scripts.strings import reset_strings
 
 LANG = "en"
 # The registered functions that the pipeline needs; files that travel import nothing of ours.
@@ -35,9 +42,13 @@ REQUIREMENTS = ("spacy", "spacy-transformers", "transformers", "torch")
 def main(
     model: Annotated[Path, typer.Argument(help="Folder of the trained pipeline")],
     metrics: Annotated[Path, typer.Argument(help="Its results of `evaluate`, .json")],
+    corpus: Annotated[Path, typer.Argument(help="Folder of the converted corpus that it was trained on")],
     output: Annotated[Path, typer.Argument(help="Folder for the packages")],
     name: Annotated[str, typer.Option(help="Name without the language, e.g. medner_bert")],
     version: Annotated[str, typer.Option(help="Version of the package")],
+    show_text: Annotated[
+        bool, typer.Option("--show-text", help="If the wheel holds text of the notes, print it")
+    ] = False,
 ) -> None:
     """Write OUTPUT/en_NAME-VERSION with the wheel in its dist folder."""
     trained = read_json(model / "meta.json", "train the model")
@@ -49,10 +60,44 @@ def main(
         package(model, Path(folder), meta, TRAVELLING_CODE, name=name, version=version, silent=False,
                 create_sdist=False)  # fmt: skip
         source = Path(folder, full_name)
-        _clear_paths(source / f"{LANG}_{name}" / full_name / "config.cfg", results["encoder"])
-        _build_wheel(source)
+        pipeline = source / f"{LANG}_{name}" / full_name
+        _clear_paths(pipeline / "config.cfg", results["encoder"])
+        reset_strings(pipeline)
+        wheel = _build_wheel(source)
+        result = audit(wheel, read_notes(corpus), general_text(pipeline, meta))
+        check_audit(result, show_text)
+        srsly.write_json(wheel.with_suffix(".whl.audit.json"), result.to_json())
         shutil.copytree(source, destination, dirs_exist_ok=True)
     msg.good(f"Packaged {output / full_name}")
+
+
+def general_text(model: Path, meta: Path) -> Iterator[str]:
+    """What may stand in the wheel: the encoder's vocabulary, names of settings, spaCy's strings, our code, the card."""
+    nlp = load_model(model)
+    encoder: Any = nlp.get_pipe("transformer").model.shims[0]  # type: ignore[attr-defined]
+    yield from encoder._hfmodel.tokenizer.get_vocab()
+    yield from (*encoder._model.config.to_dict(), *nlp.get_pipe("ner").cfg)  # type: ignore[attr-defined]
+    yield from create_nlp().vocab.strings
+    yield from (path.read_text(encoding="utf8") for path in TRAVELLING_CODE)
+    yield from (leaf.text for leaf in read_leaves(meta.read_bytes()))
+
+
+def read_notes(corpus: Path) -> Iterator[str]:
+    """The text of all notes of a corpus."""
+    for split in SPLITS:
+        yield from (doc.text for doc in read_docs(corpus / f"{split}.spacy", create_nlp().vocab))
+
+
+def check_audit(result: Audit, show_text: bool) -> None:
+    """RAISES (InputError): The wheel holds text of the notes."""
+    for file, (words, phrases) in result.hits.items() if show_text else ():
+        msg.warn(f"{file}: {', '.join(sorted([*words, *map(' '.join, phrases)]))}")
+    if result.hits:
+        found = ", ".join(f"{file} ({len(words) + len(phrases):,})" for file, (words, phrases) in result.hits.items())
+        raise InputError(
+            f"The wheel was not kept, for it holds words of the notes that are not the encoder's: {found}. See them"
+            " with --show-text, and take out what put them there."
+        )
 
 
 def card(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +121,8 @@ def card(metrics: dict[str, Any]) -> dict[str, Any]:
         "notes": (
             f"The code is under the MIT licence; the notes of {corpus} that it was trained on: {licence}."
             f" Scores are strict matches on its {metrics['notes']} test notes,"
-            f" {metrics['support']:,} mentions."
+            f" {metrics['support']:,} mentions. The wheel was searched for words and 3-grams of the notes, and none was"
+            " found; what the weights may have memorised, no such search can tell."
         ),
         "requirements": [_tried_range(name) for name in REQUIREMENTS],
     }
@@ -95,7 +141,7 @@ def _clear_paths(path: Path, encoder: str) -> None:
     config.to_disk(path)
 
 
-def _build_wheel(source: Path) -> None:
+def _build_wheel(source: Path) -> Path:
     # Not isolated: that would fetch setuptools from the index, which a closed network does not have.
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", str(source)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -103,6 +149,8 @@ def _build_wheel(source: Path) -> None:
         raise InputError(f"The wheel could not be built: {built.stdout[-300:]}{built.stderr[-300:]}")
     for leftover in (source / "build", *source.glob("*.egg-info")):
         shutil.rmtree(leftover, ignore_errors=True)
+    (wheel,) = source.glob("dist/*.whl")
+    return wheel
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from scripts.docs import create_nlp
 from scripts.memory import return_freed_blocks
 from scripts.note import InputError
 from scripts.output import whole_folder
+from scripts.strings import reset_strings
 
 WARMUP = 0.1  # share of all steps
 BASE_WIDTH = 768  # of bert-base and albert-base, for which the configs state the learning rate
@@ -47,6 +48,8 @@ def main(
         } | ({} if seed is None else {"system.seed": seed})
         overrides |= schedule(load_config(config, overrides, interpolate=True), epochs, width)
         train(config, folder, use_gpu=gpu, overrides=overrides)
+        for pipeline in ("model-best", "model-last"):
+            reset_strings(folder / pipeline)
     msg.good(f"Trained {output}")
 
 
