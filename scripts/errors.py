@@ -50,21 +50,21 @@ def pair_mentions(gold: Doc, predicted: Doc) -> list[Pair]:
 
     RETURNS (list[Pair]): Each mention of either side in exactly one pair.
     """
-    starts, ends = [ent.start for ent in predicted.ents], [ent.end for ent in predicted.ents]
+    ones, others = gold.ents, predicted.ents  # each access makes all of them anew
+    starts, ends = [ent.start for ent in others], [ent.end for ent in others]
     candidates = []
-    for i, one in enumerate(gold.ents):
+    for i, one in enumerate(ones):
         for j in range(bisect_right(ends, one.start), bisect_left(starts, one.end)):
-            other = predicted.ents[j]
-            overlap = min(one.end, other.end) - max(one.start, other.start)
-            candidates.append((RANKS.index(Pair(one, other).outcome), -overlap, i, j))
-    pairs, golds, others = [], set(range(len(gold.ents))), set(range(len(predicted.ents)))
+            overlap = min(one.end, ends[j]) - max(one.start, starts[j])
+            candidates.append((RANKS.index(Pair(one, others[j]).outcome), -overlap, i, j))
+    pairs, left, right = [], set(range(len(ones))), set(range(len(others)))
     for _, _, i, j in sorted(candidates):
-        if i in golds and j in others:
-            pairs.append(Pair(gold.ents[i], predicted.ents[j]))
-            golds.remove(i)
-            others.remove(j)
-    pairs += [Pair(gold.ents[i], None) for i in sorted(golds)]
-    return pairs + [Pair(None, predicted.ents[j]) for j in sorted(others)]
+        if i in left and j in right:
+            pairs.append(Pair(ones[i], others[j]))
+            left.remove(i)
+            right.remove(j)
+    pairs += [Pair(ones[i], None) for i in sorted(left)]
+    return pairs + [Pair(None, others[j]) for j in sorted(right)]
 
 
 def analyse(golds: Sequence[Doc], predictions: Sequence[Doc], seen: set[tuple[str, str]]) -> dict[str, Any]:
