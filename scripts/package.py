@@ -13,12 +13,13 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import srsly
 import typer
 from packaging.version import Version
 from spacy.cli.package import package
+from spacy.pipeline import TrainablePipe
 from spacy.util import load_config
 from wasabi import msg
 
@@ -33,6 +34,7 @@ from scripts.split import SPLITS
 from scripts.strings import reset_strings
 
 LANG = "en"
+CONFIGS = Path(__file__).parents[1] / "configs"
 # The registered functions that the pipeline needs; files that travel import nothing of ours.
 TRAVELLING_CODE = [Path(__file__).with_name(f"{name}.py") for name in ("architectures", "tokenizer", "threads")]
 # Installed with the package, each in the range that was tried: this version and its later patches.
@@ -72,13 +74,20 @@ def main(
 
 
 def general_text(model: Path, meta: Path) -> Iterator[str]:
-    """What may stand in the wheel: the encoder's vocabulary, names of settings, spaCy's strings, our code, the card."""
+    """What may stand in the wheel, for no note put it there.
+
+    These are the encoder's tokenizer, the names of settings and layers, spaCy's strings, our code and configs, the card.
+    """
     nlp = load_model(model)
-    encoder: Any = nlp.get_pipe("transformer").model.shims[0]  # type: ignore[attr-defined]
-    yield from encoder._hfmodel.tokenizer.get_vocab()
-    yield from (*encoder._model.config.to_dict(), *nlp.get_pipe("ner").cfg)  # type: ignore[attr-defined]
+    transformer, ner = (cast(TrainablePipe, nlp.get_pipe(name)) for name in ("transformer", "ner"))
+    encoder: Any = transformer.model.shims[0]
+    tokenizer = encoder._hfmodel.tokenizer
+    yield from (leaf.text for leaf in read_leaves(tokenizer.backend_tokenizer.to_str().encode()))
+    yield from (*tokenizer.init_kwargs, *encoder._model.config.to_dict(), *cast(Any, ner).cfg)
+    for layer in (node for pipe in (transformer, ner) for node in pipe.model.walk()):
+        yield from (layer.name, *layer.param_names, *layer.dim_names, *layer.ref_names, *layer.attrs)
     yield from create_nlp().vocab.strings
-    yield from (path.read_text(encoding="utf8") for path in TRAVELLING_CODE)
+    yield from (path.read_text(encoding="utf8") for path in (*TRAVELLING_CODE, *CONFIGS.glob("*.cfg")))
     yield from (leaf.text for leaf in read_leaves(meta.read_bytes()))
 
 
