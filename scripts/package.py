@@ -76,7 +76,7 @@ def main(
 def general_text(model: Path, meta: Path) -> Iterator[str]:
     """What may stand in the wheel, for no note put it there.
 
-    These are the encoder's tokenizer, the names of settings and layers, spaCy's strings, our code and configs, the card.
+    These are the encoder's tokenizer, the names of settings and layers, spaCy's strings, our code, configs and card.
     """
     nlp = load_model(model)
     transformer, ner = (cast(TrainablePipe, nlp.get_pipe(name)) for name in ("transformer", "ner"))
