@@ -28,19 +28,20 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-BATCH_PIECES = 4096  # computed at once, padding included
+BATCH_PIECES, GPU_BATCH_PIECES = 2048, 16384  # computed at once, padding included; more would leave a CPU's caches
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 STOPS, BLANKS = ([ord(character) for character in characters] for characters in (".?!", " \t\r\n"))
 
 
 class Pieces(NamedTuple):
-    """The wordpieces of a note in order, special ones left out: arrays of int64, one number a piece.
+    """The wordpieces of a note in order, special ones left out: its text, and arrays of int64, one number a piece.
 
     ids: Places in the vocabulary.
     starts, ends: Characters.
     first, last: The tokens that a piece shares a character with, from `first` up to, not including, `last`.
     """
 
+    text: str
     ids: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
@@ -234,9 +235,7 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVec
     pieces = read_pieces(tokenizer, docs)
     before, after = special_pieces(tokenizer)
     limit = min(model.attrs["window"], tokenizer.model_max_length, shim._model.config.max_position_embeddings)
-    windows = [
-        cut_windows(note, doc.text, limit - len(before) - len(after)) for note, doc in zip(pieces, docs, strict=True)
-    ]
+    windows = [cut_windows(note, limit - len(before) - len(after)) for note in pieces]
     with shim.computing(is_train) as encoder:
         rows, places = encode(encoder, tokenizer, [note.ids for note in pieces], windows)
         tokens = pool(rows, places, pieces, [len(doc) for doc in docs])
@@ -256,17 +255,21 @@ def read_pieces(tokenizer: Any, docs: Sequence[Doc]) -> list[Pieces]:
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()
     backend.no_padding()
-    encodings = backend.encode_batch([doc.text for doc in docs], add_special_tokens=False)
-    return [align(doc, encoding.ids, encoding.offsets) for doc, encoding in zip(docs, encodings, strict=True)]
+    texts = [doc.text for doc in docs]
+    encodings = backend.encode_batch(texts, add_special_tokens=False)
+    return [
+        align(doc, text, encoding.ids, encoding.offsets)
+        for doc, text, encoding in zip(docs, texts, encodings, strict=True)
+    ]
 
 
-def align(doc: Doc, ids: list[int], offsets: list[tuple[int, int]]) -> Pieces:
+def align(doc: Doc, text: str, ids: list[int], offsets: list[tuple[int, int]]) -> Pieces:
     """Find the tokens of each piece by the characters that both cover."""
     token_starts, lengths = doc.to_array([IDX, LENGTH]).astype(np.int64).reshape(-1, 2).T
     starts, ends = np.array(offsets, dtype=np.int64).reshape(-1, 2).T
     first = np.searchsorted(token_starts + lengths, starts, side="right")
     last = np.searchsorted(token_starts, np.maximum(ends, starts + 1), side="left")
-    return Pieces(np.array(ids, dtype=np.int64), starts, ends, first, np.maximum(first, last))
+    return Pieces(text, np.array(ids, dtype=np.int64), starts, ends, first, np.maximum(first, last))
 
 
 def special_pieces(tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -276,7 +279,7 @@ def special_pieces(tokenizer: Any) -> tuple[list[int], list[int]]:
     return pieces[:place], pieces[place + 1 :]
 
 
-def cut_windows(pieces: Pieces, text: str, limit: int) -> np.ndarray:
+def cut_windows(pieces: Pieces, limit: int) -> np.ndarray:
     """Cut a note into as few windows as it takes, about equally long.
 
     A window ends at a line end, else a sentence end (a full stop, question or exclamation mark before a blank), else
@@ -288,20 +291,20 @@ def cut_windows(pieces: Pieces, text: str, limit: int) -> np.ndarray:
     total = len(pieces.ids)
     if total <= limit:
         return np.array([[0, total]] if total else np.empty((0, 2)), dtype=np.int64)
-    ends_by_rank = list(_find_ends(pieces, text))
+    ends_by_rank = list(_find_ends(pieces))
     bounds = [0]
     while bounds[-1] < total:
         bounds.append(_next_end(bounds[-1], total, limit, ends_by_rank))
     return np.array([bounds[:-1], bounds[1:]], dtype=np.int64).T
 
 
-def _find_ends(pieces: Pieces, text: str) -> Iterator[np.ndarray]:
+def _find_ends(pieces: Pieces) -> Iterator[np.ndarray]:
     """Where a window may end, as numbers of the piece after it: at lines, at sentences, at tokens."""
-    characters = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    characters = np.frombuffer(pieces.text.encode("utf-32-le"), dtype=np.uint32)
     at_token = pieces.last[:-1] <= pieces.first[1:]
     lines = np.cumsum(characters == ord("\n"))[pieces.ends - 1]
     at_line = lines[1:] > lines[:-1]
-    before, after = characters[pieces.ends[:-1] - 1], characters[np.minimum(pieces.ends[:-1], len(text) - 1)]
+    before, after = characters[pieces.ends[:-1] - 1], characters[np.minimum(pieces.ends[:-1], len(characters) - 1)]
     at_sentence = np.isin(before, STOPS) & np.isin(after, BLANKS)
     for here in (at_token & at_line, at_token & at_sentence, at_token):
         yield np.flatnonzero(here) + 1
@@ -337,9 +340,11 @@ def encode(
     spans = np.concatenate([note + shift for note, shift in zip(windows, shifts, strict=False)])
     all_ids = np.concatenate(ids)
     places, outputs, row = np.empty(len(all_ids), dtype=np.int64), [], 0
+    on_cpu = encoder.device.type == "cpu"
+    size = BATCH_PIECES if on_cpu else GPU_BATCH_PIECES
     # Asked for its weights, attention is computed plainly: with dropout on a CPU that is faster (torch 2.13).
-    plain = encoder.training and encoder.device.type == "cpu"
-    for group in group_by_length(spans[:, 1] - spans[:, 0], BATCH_PIECES):
+    plain = encoder.training and on_cpu
+    for group in group_by_length(spans[:, 1] - spans[:, 0], size):
         width = int(spans[group[-1]] @ (-1, 1)) + len(before) + len(after)
         batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(batch)

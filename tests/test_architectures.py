@@ -103,7 +103,7 @@ def naive_vectors(nlp: Language, doc: Doc, windows: np.ndarray) -> np.ndarray:
 
 def windows_of(nlp: Language, doc: Doc, limit: int = WINDOW - 2) -> tuple[architectures.Pieces, np.ndarray]:
     (pieces,) = architectures.read_pieces(tokenizer_of(nlp), [doc])
-    return pieces, architectures.cut_windows(pieces, doc.text, limit)
+    return pieces, architectures.cut_windows(pieces, limit)
 
 
 def assert_lawful(pieces: architectures.Pieces, windows: np.ndarray, limit: int) -> None:
