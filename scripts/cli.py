@@ -10,13 +10,16 @@ from wasabi import msg
 from scripts.note import InputError
 
 
-def run(main: Callable) -> None:
+def run(main: Callable | typer.Typer) -> None:
     """Run a command's `main` with the arguments of the command line.
 
-    main (Callable): Its signature states arguments and options, as typer reads them.
+    main (Callable | typer.Typer): Its signature states arguments and options, as typer reads them; or several of them.
     """
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
+    if isinstance(main, typer.Typer):
+        app = main
+    else:
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command()(main)
     try:
         app()
     except InputError as error:

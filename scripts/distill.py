@@ -17,10 +17,9 @@ steps. On a CPU the matrix products are in bf16, which pays only where it has in
 
 import copy
 import json
-import lzma
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +32,9 @@ from tqdm import tqdm
 from transformers import AlbertConfig, AlbertForPreTraining, BertConfig, BertForPreTraining, BertTokenizerFast
 from wasabi import msg
 
+from scripts import cli
 from scripts.output import whole_file, whole_folder
+from scripts.texts import read_texts
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 TOKENS_PER_STEP = 4096
@@ -65,21 +66,11 @@ class Settings(NamedTuple):
 # Text
 
 
-def read_texts(folder: Path) -> Iterator[str]:
-    paths = sorted(folder.glob("*.jsonl.xz"))
-    if not paths:
-        msg.fail(f"No .jsonl.xz files in {folder}", exits=1)
-    for path in paths:
-        with lzma.open(path, "rt", encoding="utf8") as file:
-            for line in file:
-                yield json.loads(line)["text"]
-
-
 def read_stream(folder: Path, tokenizer: BertTokenizerFast, cache: Path) -> np.ndarray:
     """Every text as pieces, shuffled by text and joined by [SEP], in one array; kept in `cache` for the next start."""
     if cache.exists():
         return np.load(cache)
-    texts = list(read_texts(folder))
+    texts = list(read_texts(folder, Counter()))
     order = np.random.default_rng(0).permutation(len(texts))
     parts = []
     for start in tqdm(range(0, len(texts), 1000), desc="Cutting the text into pieces"):
@@ -140,7 +131,7 @@ def read_batches(stream: np.ndarray, tokenizer: BertTokenizerFast, settings: Set
 def count_words(folder: Path, tokenizer: BertTokenizerFast) -> Counter[str]:
     """How often each word (lower-cased, split at punctuation, as WordPiece sees it) occurs in the text."""
     backend, counts = tokenizer.backend_tokenizer, Counter()
-    for text in tqdm(read_texts(folder), desc="Counting words", mininterval=5):
+    for text in tqdm(read_texts(folder, Counter()), desc="Counting words", mininterval=5):
         normal = backend.normalizer.normalize_str(text)
         counts.update(word for word, _ in backend.pre_tokenizer.pre_tokenize_str(normal))
     return counts
@@ -388,4 +379,4 @@ def distill_albert(
 
 
 if __name__ == "__main__":
-    app()
+    cli.run(app)
