@@ -33,10 +33,9 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of the training")] = 42,
 ) -> None:
     """Fine-tune ENCODER on CORPUS and add its scores to the results."""
-    name = corpus if corpus in CORPORA else archive_stem(Path(corpus).name)
+    name, source = name_and_source(corpus)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        source = Path("assets") if corpus in CORPORA else Path(corpus)
         if labels:
             source = keep_labels(source, work / "source", labels)
         start = randomise(encoder, work / "encoder", seed) if random else encoder
@@ -57,6 +56,13 @@ def main(
     RESULTS.parent.mkdir(exist_ok=True)
     srsly.write_jsonl(RESULTS, [row], append=True, append_new_line=False)
     print(row)
+
+
+def name_and_source(corpus: str) -> tuple[str, Path]:
+    """What `convert` calls a corpus, and where it finds it."""
+    if corpus in CORPORA:
+        return corpus, Path("assets")
+    return archive_stem(Path(corpus).name), Path(corpus)
 
 
 def run(module: str, *arguments: Any) -> None:

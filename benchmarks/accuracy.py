@@ -1,0 +1,68 @@
+"""Whether speed costs accuracy: strict F1 of our layers and of spacy-transformers' own in float32, over seeds.
+
+python -m benchmarks.accuracy sample encoders/bert-compact
+python -m benchmarks.accuracy ../shared/data/bc5cdr.tar.xz encoders/bert-compact --epochs 2
+
+Both are trained and evaluated by the project's own commands, with the same seeds, schedules and batches.
+"""
+
+import tempfile
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Annotated, Any
+
+import srsly
+import typer
+from spacy.util import load_config
+from transformers import AutoConfig
+from wasabi import msg
+
+from benchmarks.encoders import name_and_source, run
+from benchmarks.pipelines import STOCK, change
+from scripts import cli
+
+RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
+
+
+def main(
+    corpus: Annotated[str, typer.Argument(help="A corpus known by name, or a folder or archive of notes")],
+    encoder: Annotated[Path, typer.Argument(help="Folder of the encoder")],
+    epochs: Annotated[int, typer.Option(help="Passes over the training notes")] = 5,
+    seeds: Annotated[int, typer.Option(help="How many seeds")] = 3,
+) -> None:
+    """Fine-tune ENCODER on CORPUS with both, once a seed, and add the scores to the results."""
+    name, source = name_and_source(corpus)
+    kind = AutoConfig.from_pretrained(encoder).model_type
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        run("convert", name, source, work / "corpus")
+        stock = work / "stock.cfg"
+        change(load_config(Path("configs") / f"{kind}.cfg"), STOCK).to_disk(stock)
+        configs = {"medner": Path("configs") / f"{kind}.cfg", "spacy-transformers, float32": stock}
+        scores: dict[str, list[float]] = {side: [] for side in configs}
+        for seed in range(1, seeds + 1):
+            for side, config in configs.items():
+                run("train", config, encoder, work / "corpus", work / "model", "--epochs", epochs, "--seed", seed)
+                run("evaluate", work / "model/model-best", work / "corpus", work / "metrics")
+                metrics: Any = srsly.read_json(work / "metrics.json")
+                scores[side].append(round(metrics["ents_f"], 4))
+    report(scores)
+    row = {"corpus": name, "encoder": encoder.name, "epochs": epochs, "scores": scores, "machine": metrics["machine"]}
+    RESULTS.parent.mkdir(exist_ok=True)
+    srsly.write_jsonl(RESULTS, [row], append=True, append_new_line=False)
+
+
+def report(scores: dict[str, list[float]]) -> None:
+    """Print each side's F by seed, and the mean and spread of their differences."""
+    rows = [(side, *(f"{100 * f:.2f}" for f in found), f"{100 * mean(found):.2f}") for side, found in scores.items()]
+    ours, others = scores.values()
+    apart = [100 * (one - other) for one, other in zip(ours, others, strict=True)]
+    rows.append(("difference", *(f"{points:+.2f}" for points in apart), f"{mean(apart):+.2f}"))
+    header = ("strict F1, %", *(f"seed {number}" for number in range(1, len(apart) + 1)), "mean")
+    msg.table(rows, header=header, aligns=("l", *"r" * (len(header) - 1)), divider=True)
+    if len(apart) > 1:
+        msg.info(f"Spread of the difference over seeds (standard deviation): {stdev(apart):.2f} points")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,115 @@
+"""The same work with Hugging Face's own tools: the bare encoder, the pipeline, the Trainer."""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from transformers import (
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    DataCollatorForTokenClassification,
+    Trainer,
+    TrainingArguments,
+    pipeline,
+)
+
+from scripts.scorers import iob_tag
+
+BATCH_PIECES = 4096  # of the bare encoder, padding included
+
+
+def encode_bare(encoder: Any, tokenizer: Any, texts: Sequence[str], window: int) -> None:
+    """Tokenise all texts, cut them into windows, compute these from short to long, in the encoder's own precision."""
+    cut = tokenizer(list(texts), truncation=True, max_length=window, return_overflowing_tokens=True)
+    rows = sorted(cut["input_ids"], key=len)
+    with torch.inference_mode():
+        for batch in _batches(rows):
+            width = len(batch[-1])
+            ids = np.full((len(batch), width), tokenizer.pad_token_id)
+            mask = np.zeros_like(ids)
+            for i, row in enumerate(batch):
+                ids[i, : len(row)], mask[i, : len(row)] = row, 1
+            encoder(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask))
+
+
+def _batches(rows: list[list[int]]) -> Iterator[list[list[int]]]:
+    start = 0
+    for end in range(1, len(rows) + 1):
+        if end == len(rows) or (end + 1 - start) * len(rows[end]) > BATCH_PIECES:
+            yield rows[start:end]
+            start = end
+
+
+def make_classifier(encoder: Path, labels: Sequence[str], weights: Any = None) -> tuple[Any, Any]:
+    """A token-classification model with the encoder's weights, or those given, and its tokenizer."""
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    names = dict(enumerate(labels))
+    model = AutoModelForTokenClassification.from_pretrained(
+        encoder, id2label=names, label2id={label: i for i, label in names.items()}
+    )
+    if weights is not None:
+        model.base_model.load_state_dict(weights, strict=False)
+    return model, tokenizer
+
+
+def make_pipeline(model: Any, tokenizer: Any, dtype: torch.dtype) -> Any:
+    """The token-classification pipeline; notes beyond the encoder's limit in overlapping parts."""
+    tokenizer.model_max_length = 512
+    return pipeline(
+        "token-classification",
+        model=model.to(dtype).eval(),
+        tokenizer=tokenizer,
+        aggregation_strategy="simple",
+        stride=32,
+        device="cpu",
+    )
+
+
+def tags_of(docs: Sequence[Doc]) -> list[str]:
+    """Every IOB2 tag."""
+    labels = sorted({ent.label_ for doc in docs for ent in doc.ents})
+    return ["O", *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
+
+
+def make_rows(docs: Sequence[Doc], tokenizer: Any, tags: list[str]) -> list[dict[str, list[int]]]:
+    """Pieces with the tag of each token at its first piece; what exceeds the encoder's limit is cut off."""
+    rows = []
+    for doc in docs:
+        tokens = [token for token in doc if not token.is_space]
+        words = [token.text for token in tokens]
+        row = tokenizer(words, is_split_into_words=True, truncation=True, max_length=512)
+        places = row.word_ids()
+        first = [place is not None and place != before for before, place in zip([None, *places], places, strict=False)]
+        labels = [tags.index(iob_tag(tokens[place])) if new else -100 for place, new in zip(places, first, strict=True)]
+        rows.append({"input_ids": row["input_ids"], "labels": labels})
+    return rows
+
+
+def make_trainer(
+    model: Any, tokenizer: Any, rows: list[Any], steps: int, epochs: int, output: Path, rate: float, seed: int = 42
+) -> Trainer:
+    """The Trainer in bf16, grouping by length, with as many steps an epoch as our own training takes."""
+    arguments = TrainingArguments(
+        output_dir=str(output),
+        per_device_train_batch_size=math.ceil(len(rows) / steps),
+        per_device_eval_batch_size=32,
+        num_train_epochs=epochs,
+        learning_rate=rate,
+        warmup_ratio=0.1,
+        weight_decay=0.01,
+        bf16=True,
+        use_cpu=True,
+        group_by_length=True,
+        save_strategy="no",
+        report_to=[],
+        logging_strategy="no",
+        disable_tqdm=True,
+        seed=seed,
+    )
+    return Trainer(
+        model=model, args=arguments, train_dataset=rows, data_collator=DataCollatorForTokenClassification(tokenizer)
+    )
