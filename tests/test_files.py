@@ -4,12 +4,13 @@ import io
 import random
 import tarfile
 import tempfile
+import tracemalloc
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from scripts.formats.files import ARCHIVE_SUFFIXES, archive_stem, decode, is_utf8, pair, read_files
+from scripts.formats.files import ARCHIVE_SUFFIXES, archive_stem, decode, is_utf8, open_members, pair, read_files
 from scripts.note import InputError
 from tests.helpers import file, paths, tar_of, write_files, zip_of
 
@@ -140,6 +141,14 @@ def test_names_that_are_not_utf8_can_be_printed_and_stored(tmp_path):
     write_files(tmp_path / "folder", {name: "x"})
     assert list(read_files(tmp_path / "folder")) == [file("caf?.txt", "x")]
     assert read(tmp_path, "a.tar.gz", tar_of({name: "x"})) == [file("a.tar.gz/caf?.txt", "x")]
+
+
+def test_members_opened_one_by_one_are_forgotten():
+    packed = tar_of({f"{i}.txt": "" for i in range(3000)})
+    tracemalloc.start()
+    assert sum(1 for _ in open_members(PurePosixPath("a.tar.gz"), io.BytesIO(packed))) == 3000
+    assert tracemalloc.get_traced_memory()[1] < 400_000
+    tracemalloc.stop()
 
 
 # --- members that are not to be trusted
@@ -326,6 +335,13 @@ def pairs(texts: list[str], annotations: list[str], skip_unpaired: bool = False)
     texts, annotations = [file(path, "") for path in texts], [file(path, "") for path in annotations]
     found = pair(texts, annotations, stem, skip_unpaired)
     return [(one.id, str(one.text.path), str(one.annotation.path)) for one in found]
+
+
+def test_a_note_and_one_of_the_same_name_further_down_are_two_pairs():
+    assert pairs(["a/1.txt", "a/old/1.txt"], ["a/1.ann", "a/old/1.ann"]) == [
+        ("a/1", "a/1.txt", "a/1.ann"),
+        ("a/old/1", "a/old/1.txt", "a/old/1.ann"),
+    ]
 
 
 def test_texts_and_annotations_are_paired_by_stem_whatever_their_order():

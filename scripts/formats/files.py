@@ -7,14 +7,15 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple, cast
+from typing import IO, BinaryIO, NamedTuple, cast
 
 from scripts.note import InputError
 from scripts.split import named_split
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".zip")
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError, KeyError)
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError, KeyError)
 
 
 class File(NamedTuple):
@@ -41,8 +42,40 @@ def read_files(source: Path, name: str = "") -> Iterator[File]:
     if source.is_file():
         yield from _expand(PurePosixPath(name or source.name), source.read_bytes())
         return
-    for path in _walk(source):
+    for path in walk(source):
         yield from _expand(PurePosixPath(name, path.relative_to(source).as_posix()), path.read_bytes())
+
+
+class Opened(NamedTuple):
+    """A file of an archive, to be read before the next one is asked for.
+
+    path (PurePosixPath): As in `File`.
+    stream (IO[bytes] | None): Its content; None for a hard link, whose content lies further back in the archive.
+    """
+
+    path: PurePosixPath
+    stream: IO[bytes] | None
+
+
+def open_members(path: PurePosixPath, stream: IO[bytes]) -> Iterator[Opened]:
+    """Open the files of an archive of any size one by one, in the order in which it stores them.
+
+    path (PurePosixPath): Its name.
+    stream (IO[bytes]): Its content.
+    YIELDS (Opened): Each file that is not hidden, archives inside it as they are. Reading its stream may raise one of
+        DAMAGED.
+    RAISES (InputError): The archive is damaged; the files before the damage have been yielded.
+    """
+    with _told(path):
+        members = _zip_members(stream) if path.suffix.lower() == ".zip" else _tar_members(stream, forget=True)
+        for member, content in members:
+            inner = _inside(path, member)
+            if inner:
+                yield Opened(inner, content)
+
+
+def is_archive(path: PurePosixPath) -> bool:
+    return path.name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def archive_stem(name: str) -> str:
@@ -92,7 +125,7 @@ def pair(
     skip_unpaired: bool = False,
 ) -> list[Pair]:
     """Pair texts and annotation files by stem; of several texts with the stem the nearest is taken:
-    of the same split first, then the one with the longest path in common.
+    of the same split first, then the one with the longest path in common, then the one in the same folder.
 
     stem (Callable): The note's name, of a text or an annotation file.
     skip_unpaired (bool): Leave files without a partner out instead of raising.
@@ -133,13 +166,13 @@ def _nearest(annotation: File, texts: Sequence[File]) -> File:
     return ranked[0]
 
 
-def _nearness(one: PurePosixPath, other: PurePosixPath) -> tuple[bool, int]:
+def _nearness(one: PurePosixPath, other: PurePosixPath) -> tuple[bool, int, bool]:
     common = 0
     for left, right in zip(one.parts, other.parts, strict=False):
         if left != right:
             break
         common += 1
-    return named_split(one.parts[:-1]) == named_split(other.parts[:-1]), common
+    return named_split(one.parts[:-1]) == named_split(other.parts[:-1]), common, one.parent == other.parent
 
 
 def _check_no_text_alone(texts: Iterable[File], used: dict[PurePosixPath, PurePosixPath]) -> None:
@@ -152,7 +185,7 @@ def _check_no_text_alone(texts: Iterable[File], used: dict[PurePosixPath, PurePo
             )
 
 
-def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+def walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     """All files below a folder, in order. Unlike rglob it follows links, and raises where it may not read."""
     if folder.resolve() in above:
         return
@@ -160,7 +193,7 @@ def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
         if _hidden(PurePosixPath(path.name)):
             continue
         if path.is_dir():
-            yield from _walk(path, (*above, folder.resolve()))
+            yield from walk(path, (*above, folder.resolve()))
         else:
             yield path
 
@@ -172,46 +205,63 @@ def _hidden(path: PurePosixPath) -> bool:
 def _expand(path: PurePosixPath, data: bytes) -> Iterator[File]:
     # A name that is not UTF-8 could not be printed, hashed or stored.
     path = PurePosixPath(str(path).encode("utf8", "replace").decode("utf8"))
-    if not path.name.lower().endswith(ARCHIVE_SUFFIXES):
+    if not is_archive(path):
         yield File(path, data)
         return
+    with _told(path):
+        stream = io.BytesIO(data)
+        members = _zip_members(stream) if path.suffix.lower() == ".zip" else _tar_members(stream)
+        # Of a member that is there twice the later counts, in a tar.
+        contents = [(name, content.read()) for name, content in members if content]
+    if path.suffix.lower() != ".zip":
+        contents = list(dict(contents).items())
+    for member, content in sorted(contents):
+        inner = _inside(path, member)
+        if inner:
+            yield from _expand(inner, content)
+
+
+def _inside(path: PurePosixPath, member: str) -> PurePosixPath | None:
+    """The path of an archive's member, None for a hidden one."""
+    # The member's name serves as a name only, so neither ".." nor "/" can lead anywhere.
+    parts = [part for part in PurePosixPath(member).parts if part not in ("/", "//", "..")]
+    return None if _hidden(PurePosixPath(*parts)) else path.joinpath(*parts)
+
+
+@contextmanager
+def _told(path: PurePosixPath) -> Iterator[None]:
+    """Tell what is wrong with an archive in a sentence."""
     try:
-        members = list(_zip_members(data) if path.suffix.lower() == ".zip" else _tar_members(data))
-    except _DAMAGED:
+        yield
+    except DAMAGED:
         raise InputError(f"{path} is damaged or cut short: download it again.") from None
     except NotImplementedError:
         raise InputError(f"{path} is packed in a way unknown here: unpack it and give the folder.") from None
     except RuntimeError:  # zipfile's error for an encrypted member
         raise InputError(f"{path} needs a password: unpack it and give the folder.") from None
-    for member, content in sorted(members):
-        # The member's name serves as a name only, so neither ".." nor "/" can lead anywhere.
-        parts = [part for part in PurePosixPath(member).parts if part not in ("/", "//", "..")]
-        inner = path.joinpath(*parts)
-        if not _hidden(PurePosixPath(*parts)):
-            yield from _expand(inner, content)
 
 
-def _zip_members(data: bytes) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+def _zip_members(stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+    with zipfile.ZipFile(stream) as archive:
         members = archive.infolist()
         # Of an archive cut short after an archive inside it, zipfile reads the inner one.
         if min((member.header_offset for member in members), default=archive.start_dir) > 0:
             raise zipfile.BadZipFile
         for member in members:
             if not member.is_dir():
-                yield member.filename, archive.read(member)
+                with archive.open(member) as content:
+                    yield member.filename, content
 
 
-def _tar_members(data: bytes) -> Iterator[tuple[str, bytes]]:
-    contents: dict[str, bytes] = {}
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+def _tar_members(stream: IO[bytes], forget: bool = False) -> Iterator[tuple[str, IO[bytes] | None]]:
+    """Names and contents; with `forget` the list of members stays short, and hard links have no content."""
+    with tarfile.open(fileobj=stream) as archive:
         for member in archive:
-            if content := member.isreg() and archive.extractfile(member):
-                contents[member.name] = content.read()
-            elif member.islnk():  # a file that was a hard link to an earlier one
-                contents[member.name] = contents[member.linkname]
+            if member.isreg() or member.islnk():
+                yield member.name, None if forget and member.islnk() else archive.extractfile(member)
+            if forget:
+                archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue]
         _check_tar_end(archive)
-    yield from contents.items()
 
 
 def _check_tar_end(archive: tarfile.TarFile) -> None:

@@ -1,0 +1,379 @@
+"""The `annotate` command: each note once, whatever happens; bad input ends in one sentence."""
+
+import json
+import multiprocessing
+import os
+import random
+import re
+import resource
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from tqdm import tqdm
+
+from scripts.annotate import annotate_shard, load_pipeline, main
+from scripts.docs import NOTE_ID, create_nlp
+from scripts.formats import brat, conll
+from scripts.formats.files import read_files
+from scripts.shards import Totals
+from scripts.sources import Text
+from scripts.writers import WRITERS
+from tests.commands import Done, assert_fails, run
+from tests.helpers import tar_of, write_files, zip_of
+
+NOTE = "Pt {} has chest\r\n  pain 😀 .\nEKG was fine .\n"
+PATTERNS = [
+    {"label": "problem", "pattern": [{"LOWER": "chest"}, {"IS_SPACE": True, "OP": "*"}, {"LOWER": "pain"}]},
+    {"label": "test", "pattern": "EKG"},
+]
+
+
+@Language.component("medner_test_raises")
+def raises(doc: Doc) -> Doc:
+    if "quillwort" in doc.text:
+        raise ValueError(f"Cannot do: {doc.text}")
+    return doc
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """A pipeline that is as fast as rules are, and fails for some notes."""
+    nlp = create_nlp()
+    nlp.add_pipe("entity_ruler").add_patterns(PATTERNS)
+    nlp.add_pipe("medner_test_raises")
+    nlp.to_disk(tmp_path_factory.mktemp("model"))
+    return Path(str(nlp.path)) if nlp.path else tmp_path_factory.getbasetemp() / "model0"
+
+
+def annotate(*arguments: str | Path) -> Done:
+    return run(main, *arguments)
+
+
+def write_notes(folder: Path, count: int, **others: str | bytes) -> Path:
+    members = {f"ward{i % 3}/n{i}.txt": NOTE.format(i) for i in range(count)}
+    return write_files(folder, members | {name.replace("_", "."): data for name, data in others.items()})
+
+
+def rows(output: Path) -> list[dict]:
+    return [row for path in sorted((output / "shards").glob("*.jsonl")) for row in srsly.read_jsonl(path)]
+
+
+def errors(output: Path) -> list[dict]:
+    return list(srsly.read_jsonl(output / "errors.jsonl"))
+
+
+def check_law(output: Path) -> None:
+    """notes = annotated + failed, of each shard and of all, and just as many are there."""
+    _, *shards, end = srsly.read_jsonl(output / "manifest.jsonl")
+    for counts in (*shards, end):
+        assert counts["notes"] == counts["annotated"] + counts["failed"]
+    for name in ("notes", "annotated", "failed", "mentions", "words"):
+        assert end[name] == sum(shard[name] for shard in shards)
+    assert len(errors(output)) == end["failed"]
+    found = rows(output)
+    assert len(found) == len({row["id"] for row in found}) == end["annotated"]
+    assert sum(len(row["ents"]) for row in found) == end["mentions"]
+    assert list(output.rglob("*.part")) == []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# --- the formats
+
+
+def test_brat_pairs_hold_the_notes_and_their_mentions(model, tmp_path):
+    source = write_notes(tmp_path / "in", 7)
+    done = annotate(model, source, tmp_path / "out", "--to", "brat", "--shard-size", "3")
+    assert done.code == 0 and "Annotated 7 of 7 notes" in done.output, done.output
+    notes = list(brat.read(list(read_files(tmp_path / "out"))))
+    assert len(notes) == 7 and not any(note.problems for note in notes)
+    for note in notes:
+        assert {note.text} == {
+            data.decode() for name, data in contents(source).items() if name.endswith(f"/{note.id}.txt")
+        }
+        found = [(entity.label, note.text[entity.start : entity.end]) for entity in note.entities]
+        assert found == [("problem", "chest\r\n  pain"), ("test", "EKG")]
+    assert sorted(path.name for path in (tmp_path / "out" / "shards").iterdir()) == ["00001", "00002", "00003"]
+    assert "problem\ntest\n" in (tmp_path / "out" / "annotation.conf").read_text()
+
+
+def test_the_other_formats_hold_the_notes_and_their_mentions(model, tmp_path):
+    source = write_notes(tmp_path / "in", 7)
+    for to in ("jsonl", "conll", "spacy", "parquet"):
+        assert annotate(model, source, tmp_path / to, "--to", to, "--shard-size", "3").code == 0
+    expected = rows(tmp_path / "jsonl")
+    check_law(tmp_path / "jsonl")
+    assert len(expected) == 7 and [ent["label"] for ent in expected[0]["ents"]] == ["problem", "test"]
+    assert pq.read_table(tmp_path / "parquet" / "shards").to_pylist() == expected
+    notes = conll.read(list(read_files(tmp_path / "conll" / "shards")))
+    assert sorted((note.id, len(note.entities)) for note in notes) == sorted((row["id"], 2) for row in expected)
+    vocab = spacy.blank("en").vocab
+    shards = sorted((tmp_path / "spacy" / "shards").iterdir())
+    docs = [doc for path in shards for doc in DocBin().from_disk(path).get_docs(vocab)]
+    assert [(doc.user_data[NOTE_ID], doc.text) for doc in docs] == [(row["id"], row["text"]) for row in expected]
+    assert [ent.start_char for doc in docs for ent in doc.ents] == [e["start"] for row in expected for e in row["ents"]]
+
+
+@pytest.mark.parametrize("name", ["n.txt", "t.jsonl", "t.csv", "t.parquet", "z.zip", "z.tar.gz"])
+def test_notes_are_read_from_files_tables_and_archives(name, model, tmp_path):
+    text = NOTE.format(1)
+    table = pa.table({"id": ["a", "b"], "text": [text, text]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    data = {
+        "n.txt": text,
+        "t.jsonl": "".join(json.dumps(row) + "\n" for row in table.to_pylist()),
+        "t.csv": f'id,text\na,"{text}"\nb,"{text}"\n',
+        "t.parquet": (tmp_path / "t.parquet").read_bytes(),
+        "z.zip": zip_of({"a.txt": text, "b.txt": text}),
+        "z.tar.gz": tar_of({"a.txt": text, "b.txt": text}),
+    }[name]
+    source = write_files(tmp_path, {name: data}) / name
+    assert annotate(model, source, tmp_path / "out", "--to", "jsonl").code == 0
+    found = rows(tmp_path / "out")
+    assert [row["id"].split("/")[-1] for row in found] == (["n"] if name == "n.txt" else ["a", "b"])
+    assert {row["text"] for row in found} == {text}
+
+
+def test_columns_can_be_named(model, tmp_path):
+    write_files(tmp_path, {"t.csv": "note,key\nEKG,k1\n"})
+    options = ("--to", "jsonl", "--text-column", "note", "--id-column", "key")
+    assert annotate(model, tmp_path / "t.csv", tmp_path / "out", *options).code == 0
+    assert [(row["id"], row["text"]) for row in rows(tmp_path / "out")] == [("k1", "EKG")]
+
+
+def test_an_id_cannot_lead_out_of_the_output(model, tmp_path):
+    ids = ["../../up", "/etc/x", "..", "a/../../b"]
+    write_files(tmp_path, {"in/t.jsonl": "".join(json.dumps({"id": i, "text": "EKG"}) + "\n" for i in ids)})
+    assert annotate(model, tmp_path / "in", tmp_path / "x" / "out", "--to", "brat").code == 0
+    assert len(list((tmp_path / "x" / "out" / "shards" / "00001").rglob("*.ann"))) == 4
+    assert len(list(tmp_path.rglob("*.ann"))) == 4
+
+
+def test_several_processes_do_the_same(model, tmp_path):
+    source = write_notes(tmp_path / "in", 60, bad_txt="quillwort")
+    for n_process in ("1", "2"):
+        options = ("--to", "jsonl", "--shard-size", "25", "--n-process", n_process)
+        assert annotate(model, source, tmp_path / n_process, *options).code == 0
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+    check_law(tmp_path / "2")
+
+
+def test_words_of_the_notes_are_forgotten_after_each_shard(model):
+    nlp = load_pipeline(str(model))
+    shard = [Text("1", "Zorblattin quendrick EKG", "1.txt")]
+    assert list(annotate_shard(nlp, shard, WRITERS["jsonl"](), 1)) == [Totals(1, 1, 0, 1, 3)]
+    assert not {"Zorblattin", "quendrick"} & set(nlp.vocab.strings)
+
+
+# --- notes that fail
+
+
+def test_notes_that_fail_are_recorded_once_and_the_rest_goes_on(model, tmp_path):
+    table = '{"id": "t1", "text": "EKG"}\n{"id": "t2", "te\n{"id": "t3"}\n{"id": "t1", "text": "EKG"}\n'
+    others = {"a_txt": b"caf\xe9", "b_txt": b"a\0b", "c_txt": "x" * 5001, "d_txt": "quillwort", "t_jsonl": table}
+    source = write_notes(tmp_path / "in", 10, **others)
+    options = ("--to", "jsonl", "--shard-size", "4", "--max-chars", "5000")
+    done = annotate(model, source, tmp_path / "out", *options)
+    assert done.code == 0 and "7 notes failed" in done.output and "Annotated 11 of 18 notes" in done.output
+    check_law(tmp_path / "out")
+    assert [tuple(error.values()) for error in errors(tmp_path / "out")] == [
+        ("a", "a.txt", 1, "not UTF-8"),
+        ("b", "b.txt", 1, "null bytes (UTF-16?)"),
+        ("c", "c.txt", 0, "longer than 5,000 characters"),
+        ("d", "d.txt", 0, "the pipeline failed (ValueError)"),
+        ("", "t.jsonl", 2, "broken JSON"),
+        ("t3", "t.jsonl", 3, "no text"),
+        ("t1", "t.jsonl", 4, "an earlier note has the same id"),
+    ]
+
+
+def test_no_word_of_a_note_is_printed_or_recorded(model, tmp_path):
+    words = "zorblattin quillwort EKG"
+    table = f'{{"text": "{words}"}}\n{{"text": "{words}\n{{"text": ["{words}"]}}\n'
+    source = write_notes(tmp_path / "in", 3, a_txt=words, b_txt=words.encode() + b"\xff", t_jsonl=table, c_csv=words)
+    done = annotate(model, source, tmp_path / "out", "--to", "brat")
+    assert done.code == 0 and "6 notes failed" in done.output, done.output
+    told = done.output + "".join((tmp_path / "out" / f"{name}.jsonl").read_text() for name in ("manifest", "errors"))
+    assert not {"zorblattin", "quillwort", "ekg", "chest"} & set(re.findall(r"\w+", told.lower()))
+
+
+def test_if_all_notes_fail_so_does_the_command(model, tmp_path):
+    source = write_files(tmp_path / "in", {"a.txt": b"\xff", "b.txt": "quillwort"})
+    for _ in range(2):
+        done = annotate(model, source, tmp_path / "out", "--to", "jsonl")
+        assert_fails(done, "None of 2 notes could be annotated", "1 x not UTF-8", "errors.jsonl")
+    assert len(errors(tmp_path / "out")) == 2
+
+
+def test_a_note_that_cannot_be_written_is_a_failure(model, tmp_path, monkeypatch):
+    def refuse(text: str, doc: Doc) -> list[str]:
+        if "Pt 1 " in text:
+            raise ValueError(text)
+        return []
+
+    monkeypatch.setattr("scripts.writers.ann_lines", refuse)
+    assert annotate(model, write_notes(tmp_path / "in", 4), tmp_path / "out", "--to", "brat").code == 0
+    [error] = errors(tmp_path / "out")
+    assert (error["id"], error["reason"]) == ("ward1/n1", "it cannot be written (ValueError)")
+
+
+def test_a_long_note_is_annotated_and_a_longer_one_than_five_million_characters_told(model, tmp_path):
+    text = f"{'Stable overnight .' * 60_000}\nEKG"  # spaCy's own limit is a million
+    source = write_files(tmp_path / "in", {"long.txt": text, "longer.txt": "x" * 5_000_001})
+    assert annotate(model, source, tmp_path / "out", "--to", "jsonl").code == 0
+    [row] = rows(tmp_path / "out")
+    assert row["id"] == "long" and [ent["start"] for ent in row["ents"]] == [len(text) - 3]
+    assert [error["reason"] for error in errors(tmp_path / "out")] == ["longer than 5,000,000 characters"]
+
+
+# --- killed and started again
+
+
+def start(*arguments: str | Path) -> multiprocessing.Process:
+    """Run the command in a process of its own."""
+
+    def command() -> None:
+        tqdm.set_lock(threading.RLock())  # its own is shared with this process, and killed it would hold it for ever
+        os._exit(annotate(*arguments).code)
+
+    process = multiprocessing.get_context("fork").Process(target=command)
+    process.start()
+    return process
+
+
+def kill_at_random(process: multiprocessing.Process, manifest: Path, chance: random.Random) -> bool:
+    """Kill a run once it has finished another shard or two; whether it was still running then."""
+    wanted = (manifest.read_bytes().count(b"\n") if manifest.exists() else 0) + chance.randint(0, 1)
+    while process.is_alive() and not (manifest.exists() and manifest.read_bytes().count(b"\n") > wanted):
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0, 0.02))
+    process.kill()
+    process.join()
+    return process.exitcode == -9
+
+
+@pytest.mark.parametrize("to", ["brat", "jsonl"])
+def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one(to, model, tmp_path):
+    failing = {f"ward{i % 3}/x{i}_txt": b"\xff" if i % 2 else "quillwort" for i in range(20)}
+    source = write_notes(tmp_path / "in", 400, **failing)
+    options = ("--to", to, "--shard-size", "4")
+    assert annotate(model, source, tmp_path / "whole", *options).code == 0
+    command = (model, source, tmp_path / "out", *options)
+    chance, kills = random.Random(to), 0
+    for _ in range(7):
+        kills += kill_at_random(start(*command), tmp_path / "out" / "manifest.jsonl", chance)
+    assert kills >= 5
+    done = annotate(*command)
+    assert done.code == 0 and "Annotated 400 of 420 notes" in done.output, done.output
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    if to == "jsonl":
+        check_law(tmp_path / "out")
+    assert Counter(error["id"] for error in errors(tmp_path / "out")).most_common(1)[0][1] == 1
+
+
+def test_a_finished_run_has_nothing_left_to_do(model, tmp_path):
+    command = (model, write_notes(tmp_path / "in", 5), tmp_path / "out", "--to", "jsonl")
+    assert annotate(*command).code == 0
+    before = contents(tmp_path / "out")
+    done = annotate(*command, "--n-process", "2")
+    assert done.code == 0 and "Nothing is left to do" in done.output
+    assert contents(tmp_path / "out") == before
+
+
+def test_another_model_input_or_setting_is_refused(model, tmp_path):
+    source, output = write_notes(tmp_path / "in", 5), tmp_path / "out"
+    assert annotate(model, source, output, "--to", "jsonl").code == 0
+    before = contents(output)
+    assert_fails(annotate(model, source, output, "--to", "conll"), "begun with other settings (to)")
+    assert_fails(annotate(model, source, output, "--to", "jsonl", "--max-chars", "9"), "(max_chars)")
+    other = create_nlp()
+    other.add_pipe("entity_ruler").add_patterns(PATTERNS[:1])
+    other.to_disk(tmp_path / "other")
+    assert_fails(annotate(tmp_path / "other", source, output, "--to", "jsonl"), "(model_sha256)")
+    (source / "new.txt").write_text("EKG")
+    assert_fails(annotate(model, source, output, "--to", "jsonl"), "(input_sha256)")
+    assert contents(output) == before
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize("name", ["en_no_such_package", "no/such/folder"])
+def test_a_model_that_is_not_there_is_told(name, tmp_path):
+    done = annotate(name, write_notes(tmp_path / "in", 1), tmp_path / "out", "--to", "brat")
+    assert_fails(done, f"{name} is neither", without=tmp_path / "out")
+
+
+def test_a_folder_that_is_no_model_is_told(tmp_path):
+    source = write_notes(tmp_path / "in", 1)
+    assert_fails(annotate(source, source, tmp_path / "out", "--to", "brat"), "no trained pipeline")
+    write_files(tmp_path / "model", {"config.cfg": "[nlp]\npipeline = 1\n", "meta.json": "{}"})
+    done = annotate(tmp_path / "model", source, tmp_path / "out", "--to", "brat")
+    assert_fails(done, "cannot be loaded", without=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("members", "name", "told"),
+    [
+        ({}, "gone", "gone does not exist"),
+        ({"in/sub/x.pdf": ""}, "in", "in holds no notes"),
+        ({"x.pdf": ""}, "x.pdf", "x.pdf is no .txt"),
+        ({"t.csv": "a,b\n1,2\n"}, "t.csv", "t.csv has no column 'text'"),
+        ({"t.jsonl": ""}, "t.jsonl", "t.jsonl holds no notes"),
+        ({"z.zip": "<html>"}, "z.zip", "z.zip is damaged"),
+    ],
+)
+def test_an_input_without_notes_is_told(members, name, told, model, tmp_path):
+    write_files(tmp_path, members)
+    assert_fails(annotate(model, tmp_path / name, tmp_path / "out", "--to", "brat"), told, without=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--to", "xml"), "No format is called 'xml': there are brat"),
+        (("--to", "brat", "--n-process", "0"), "numbers from 1"),
+        (("--to", "brat", "--shard-size", "-1"), "numbers from 1"),
+        (("--to", "brat", "--n-process", "2", "--gpu", "0"), "cannot share a GPU"),
+    ],
+)
+def test_options_that_make_no_sense_are_told(options, told, model, tmp_path):
+    done = annotate(model, write_notes(tmp_path / "in", 1), tmp_path / "out", *options)
+    assert_fails(done, told, without=tmp_path / "out")
+
+
+def test_an_output_with_something_else_in_it_is_left_alone(model, tmp_path):
+    source = write_notes(tmp_path / "in", 1)
+    write_files(tmp_path, {"out/mine.txt": "mine"})
+    assert_fails(annotate(model, source, tmp_path / "out", "--to", "brat"), "holds something else")
+    assert_fails(annotate(model, source, source / "out", "--to", "brat"), "lies in", without=source / "out")
+    assert contents(tmp_path / "out") == {"mine.txt": b"mine"}
+
+
+def test_a_full_disk_ends_in_a_sentence_and_is_gone_on_with(model, tmp_path):
+    source = write_files(tmp_path / "in", {f"{i}.txt": "EKG " * (10 if i < 5 else 5000) for i in range(10)})
+    command = (model, source, tmp_path / "out", "--to", "jsonl", "--shard-size", "5")
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+        done = annotate(*command)
+        os._exit(10 if done.code == 1 and "File too large" in done.sentence else 11)
+
+    process = multiprocessing.get_context("fork").Process(target=limited)
+    process.start()
+    process.join()
+    assert process.exitcode == 10
+    assert [path.name for path in (tmp_path / "out" / "shards").iterdir()] == ["00001.jsonl"]
+    assert annotate(*command).code == 0
+    check_law(tmp_path / "out")

@@ -1,0 +1,140 @@
+"""Tables with a note a row: what is kept, and that a faulty row spoils no other."""
+
+import csv
+import io
+import json
+import tracemalloc
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.note import InputError
+from scripts.tables import Row, read_csv, read_jsonl, read_parquet, table_of
+from tests.helpers import hostile_text
+
+PATH = PurePosixPath("t.jsonl")
+
+
+def jsonl(data: bytes, text: str = "text", id: str = "", max_chars: int = 1000) -> list[Row]:
+    return list(read_jsonl(PATH, io.BytesIO(data), text, id, max_chars))
+
+
+def csv_rows(data: str | bytes, text: str = "text", id: str = "") -> list[Row]:
+    data = data.encode("utf8") if isinstance(data, str) else data
+    return list(read_csv(PurePosixPath("t.csv"), io.BytesIO(data), text, id, 1000))
+
+
+def parquet(table: pa.Table, text: str = "text", id: str = "", **options) -> list[Row]:
+    stream = io.BytesIO()
+    pq.write_table(table, stream, **options)
+    return list(read_parquet(PurePosixPath("t.parquet"), io.BytesIO(stream.getvalue()), text, id, 1000))
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("a.jsonl", ".jsonl"),
+        ("a.CSV", ".csv"),
+        ("a.parquet", ".parquet"),
+        ("a.jsonl.xz", ".jsonl"),
+        ("a.csv.gz", ".csv"),
+        ("a.parquet.gz", ""),
+        ("a.txt.gz", ""),
+        ("a.gz", ""),
+        ("a.txt", ""),
+        ("jsonl", ""),
+    ],
+)
+def test_tables_are_known_by_their_suffix(name, table):
+    assert table_of(PurePosixPath(name)) == table
+
+
+@given(st.lists(hostile_text("\n\0"), min_size=1, max_size=4))
+def test_text_is_kept_character_for_character(texts):
+    lines = "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
+    assert [row.text for row in jsonl(lines.encode("utf8"))] == texts
+    stream = io.StringIO(newline="")
+    csv.writer(stream, quoting=csv.QUOTE_ALL).writerows([["text"], *([text] for text in texts)])
+    assert [row.text for row in csv_rows(stream.getvalue())] == texts
+    assert [row.text for row in parquet(pa.table({"text": texts}))] == texts
+
+
+def test_a_faulty_line_of_json_spoils_no_other():
+    lines = [b'{"text": "a"}', b'{"text":', b"[1]", b'{"text": "caf\xe9"}', b"[" * 100_000, b'{"text": "b"}']
+    faults = ["", "broken JSON", "no JSON object", "not UTF-8", "broken JSON", ""]
+    rows = jsonl(b"\n".join(lines), max_chars=10_000)
+    assert [(row.line, row.fault) for row in rows] == list(enumerate(faults, start=1))
+    assert rows[-1].text == "b"
+
+
+def test_a_line_of_json_without_end_takes_no_memory():
+    data = b'{"text": "' + b"x" * 8_000_000 + b'"}\n{"text": "b"}\n'
+    tracemalloc.start()
+    rows = jsonl(data, max_chars=10)
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
+    assert [(row.line, row.fault, row.text) for row in rows] == [(1, "the line is too long", None), (2, "", "b")]
+
+
+def test_a_byte_order_mark_before_a_table_is_no_part_of_it():
+    assert jsonl(b'\xef\xbb\xbf{"text": "a"}') == [Row(1, "a")]
+    assert csv_rows("\ufefftext\n\ufeffa\n") == [Row(2, "\ufeffa")]
+
+
+def test_a_faulty_row_of_csv_spoils_no_other():
+    data = b'text,id\n"one\r\n\r\nnote",1\n"quo"ted,2\nlost\n\n"caf\xe9",4\n"' + b"x" * 200_000 + b'",5\nlast,6\n'
+    rows = csv_rows(data)
+    assert [(row.line, row.id, row.fault) for row in rows] == [
+        (2, "1", ""),
+        (5, None, "broken quotes"),
+        (6, None, "more or fewer columns than the first line has"),
+        (8, "4", ""),
+        (9, "5", ""),
+        (10, "6", ""),
+    ]
+    assert rows[0].text == "one\r\n\r\nnote" and rows[3].text == "caf\udce9" and len(rows[4].text) == 200_000
+
+
+def test_columns_are_taken_by_name():
+    table = {"note": ["a"], "key": [7], "id": ["x"], "text": ["no"]}
+    assert parquet(pa.table(table), "note", "key") == [Row(1, "a", 7, True)]
+    assert parquet(pa.table(table)) == [Row(1, "no", "x", True)]
+    assert csv_rows("note,key,id,text\na,7,x,no\n", "note", "key") == [Row(2, "a", "7", True)]
+    assert jsonl(b'{"note": "a", "key": 7, "id": "x"}', "note", "key") == [Row(1, "a", 7, True)]
+
+
+@pytest.mark.parametrize(("text", "id", "told"), [("gone", "", "--text-column"), ("text", "gone", "--id-column")])
+def test_a_column_that_is_not_there_is_named_and_no_word_of_the_table(text, id, told):
+    for read in (lambda: csv_rows("text,x\na,b\n", text, id), lambda: parquet(pa.table({"text": ["a"]}), text, id)):
+        with pytest.raises(InputError, match=rf"has no column 'gone': name the one to take with {told}"):
+            read()
+
+
+def test_rows_of_parquet_are_counted_over_batches_and_groups():
+    table = pa.table({"text": [f"note {i}" if i % 50 else None for i in range(450)]})
+    rows = parquet(table, row_group_size=130)
+    assert [row.line for row in rows] == list(range(1, 451))
+    assert [row.text for row in rows] == table["text"].to_pylist()
+
+
+def test_bytes_in_a_parquet_file_that_are_no_utf8_spoil_no_other_row():
+    broken = pa.Array.from_buffers(pa.string(), 2, pa.array([b"caf\xe9", b"fine"]).buffers())
+    assert [(row.text, row.fault) for row in parquet(pa.table({"text": broken}))] == [(None, "not UTF-8"), ("fine", "")]
+
+
+def test_a_parquet_file_on_disk_is_read_in_parts(tmp_path: Path):
+    table = pa.table({"text": ["a" * 1000] * 20_000})
+    pq.write_table(table, tmp_path / "t.parquet", use_dictionary=False, compression="none")
+    tracemalloc.start()
+    with (tmp_path / "t.parquet").open("rb") as stream:
+        before = pa.total_allocated_bytes()
+        rows = read_parquet(PurePosixPath("t.parquet"), stream, "text", "", 1000)
+        next(rows)
+        assert pa.total_allocated_bytes() - before < 8_000_000
+        assert sum(1 for _ in rows) == 19_999
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()

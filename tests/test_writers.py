@@ -1,0 +1,215 @@
+"""What annotated notes are written as, read again by our readers and by the libraries of each format."""
+
+import json
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from spacy.tokens import Doc, DocBin, Span
+
+from scripts.docs import NOTE_ID, create_nlp
+from scripts.formats import brat, conll
+from scripts.formats.files import File, read_files
+from scripts.note import Note
+from scripts.sources import Text
+from scripts.writers import WRITERS, BratWriter, ann_lines, brat_config, cut_lines, safe_name
+from tests.helpers import hostile_text
+
+NLP = create_nlp()
+TEXT = "\ufeffHe has chest\r\n   pain 😀 and EKG\u2028fine .\n"
+
+
+def annotated(text: str, *mentions: tuple[int, int, str]) -> Doc:
+    """A Doc with the mentions at these tokens."""
+    doc = NLP.make_doc(text)
+    doc.set_ents([Span(doc, start, end, label) for start, end, label in mentions])
+    return doc
+
+
+def example_doc() -> Doc:
+    doc = NLP.make_doc(TEXT)
+    ends = [(TEXT.index("chest"), TEXT.index("pain") + 4, "problem"), (TEXT.index("EKG"), TEXT.index(" .\n"), "test")]
+    spans = [doc.char_span(*mention) for mention in ends]
+    assert all(spans)
+    doc.set_ents(spans)
+    return doc
+
+
+def save(to: str, path: Path, *notes: tuple[Text, Doc]) -> Path:
+    writer = WRITERS[to]()
+    for note, doc in notes:
+        writer.add(note, doc)
+    path = path.with_suffix(writer.suffix)
+    if not writer.suffix:
+        path.mkdir(parents=True)
+    writer.save(path)
+    return path
+
+
+def reread(folder: Path) -> dict[str, Note]:
+    return {note.id: note for note in brat.read(list(read_files(folder)))}
+
+
+@st.composite
+def annotated_texts(draw: st.DrawFn) -> Doc:
+    """A hostile text with mentions of any tokens that are not all blanks."""
+    doc = NLP.make_doc(draw(hostile_text("\n\n\r\r", min_size=1)))
+    cuts = sorted(draw(st.sets(st.integers(0, len(doc)), max_size=8)))
+    spans = [Span(doc, start, end, draw(st.sampled_from("AB"))) for start, end in pairwise(cuts)]
+    kept = draw(st.lists(st.booleans(), min_size=len(spans), max_size=len(spans)))
+    doc.set_ents([span for span, keep in zip(spans, kept, strict=True) if keep and span.text.strip()])
+    return doc
+
+
+# --- brat
+
+
+def test_brat_pairs_hold_the_text_byte_for_byte_and_cut_mentions_at_line_ends(tmp_path):
+    folder = save("brat", tmp_path / "out", (Text("ward/n 1", TEXT, ""), example_doc()))
+    assert (folder / "ward" / "n 1.txt").read_bytes() == TEXT.encode("utf8")
+    assert (folder / "ward" / "n 1.ann").read_bytes().decode("utf8") == (
+        "T1\tproblem 8 13;18 22\tchest pain\nT2\ttest 29 32;33 37\tEKG fine\n"
+    )
+
+
+def test_a_note_without_mentions_has_an_empty_annotation_file(tmp_path):
+    folder = save("brat", tmp_path / "out", (Text("n", "Fine .", ""), annotated("Fine .")))
+    assert (folder / "n.ann").read_bytes() == b""
+
+
+@given(annotated_texts())
+def test_brat_pairs_are_read_again_to_the_same_mentions(doc):
+    writer, path = BratWriter(), PurePosixPath("n.ann")
+    writer.add(Text("n", doc.text, ""), doc)
+    [(_, text, annotations)] = writer._pairs
+    [note] = brat.read([File(path.with_suffix(".txt"), text.encode("utf8")), File(path, annotations.encode("utf8"))])
+    assert note.problems == () and note.text == doc.text
+    assert [entity.label for entity in note.entities] == [ent.label_ for ent in doc.ents]
+    for entity, ent in zip(note.entities, doc.ents, strict=True):
+        assert entity.fragments == tuple(cut_lines(doc.text, (ent.start_char, ent.end_char)))
+        for outside in (doc.text[ent.start_char : entity.start], doc.text[entity.end : ent.end_char]):
+            assert outside == "" or (outside.isspace() and outside.splitlines() != [outside])
+        whole = "".join(doc.text[start:end] for start, end in entity.fragments)
+        assert "".join(whole.split()) == "".join(ent.text.split())
+    # brat ends lines where str.splitlines does.
+    assert len(annotations.splitlines()) == len(doc.ents)
+
+
+@pytest.mark.parametrize(
+    ("mention", "parts"),
+    [
+        ("chest pain", ["chest pain"]),
+        ("chest\npain", ["chest", "pain"]),
+        ("chest \r\n\t pain", ["chest", "pain"]),
+        ("a\n  \n\nb", ["a", "b"]),
+        ("\na b\n", ["a b"]),
+        (" a\n", [" a"]),
+        ("\n \n", []),
+    ],
+)
+def test_a_mention_is_cut_at_line_ends(mention, parts):
+    text = f"x{mention}y"
+    assert [text[start:end] for start, end in cut_lines(text, (1, 1 + len(mention)))] == parts
+
+
+def test_a_mention_of_blanks_is_refused_not_left_out():
+    doc = annotated("a\n\nb", (1, 2, "A"))
+    with pytest.raises(ValueError, match="blanks"):
+        list(ann_lines(doc.text, doc))
+
+
+def test_labels_have_no_blanks_in_brat_and_are_declared():
+    assert list(ann_lines("ab", annotated("ab", (0, 1, "Adverse \tevent")))) == ["T1\tAdverse_event 0 2\tab"]
+    nlp = create_nlp()
+    nlp.add_pipe("entity_ruler").add_patterns(
+        [{"label": "Adverse event", "pattern": "a"}, {"label": "B", "pattern": "b"}]
+    )
+    nlp.add_pipe("sentencizer")
+    assert brat_config(nlp).startswith("[entities]\nAdverse_event\nB\n\n[relations]\n")
+
+
+# --- names of files
+
+
+@pytest.mark.parametrize("note_id", ["a", "ward 1/n-2.b", "Müller/αβγ", "2024.01.05_x(1)+[2]"])
+def test_a_plain_id_is_its_own_file_name(note_id):
+    assert safe_name(note_id) == note_id
+
+
+@pytest.mark.parametrize(
+    "note_id",
+    [
+        *("..", "../../up", "a/../../../up", "/etc/x", "//x", "a//b", "", "/", "a/.", ".hid", "a/.hid/b", "__MACOSX/a"),
+        *("x" * 300, "é" * 150, "😀" * 90, "/".join(["deep"] * 900), "/" * 2000),
+        *("a.txt/b", "a.ANN/b/c", "a\x00b", "%2E", "*?|", "c:\\x", "~/x"),
+    ],
+)
+def test_an_id_leads_nowhere_and_is_read_again(note_id, tmp_path):
+    folder = save("brat", tmp_path / "in" / "out", (Text(note_id, "x", ""), annotated("x")))
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(folder)] == []
+    assert len(reread(folder)) == 1
+
+
+@given(st.lists(st.text(st.sampled_from("a./\\%2E0tx~é😀"), max_size=6) | st.sampled_from(["a.txt/a", "a", "a.txt"])))
+@example(["a", "a.txt/b", "A.TXT/b", "a.ann/b", "a/b", "a//b", "/a", "a/", "%", "%25", ".a", "%2Ea"])
+def test_no_two_ids_share_a_file(tmp_path_factory, ids):
+    ids = list(dict.fromkeys(ids))
+    folder = save("brat", tmp_path_factory.mktemp("ids") / "o", *((Text(i, f"<{i}>", ""), annotated("x")) for i in ids))
+    found = [path.read_text(encoding="utf8") for path in folder.rglob("*") if path.suffix == ".txt" and path.is_file()]
+    assert sorted(found) == sorted(f"<{i}>" for i in ids)
+    assert len(reread(folder)) == len(ids)
+
+
+# --- the others
+
+
+@given(annotated_texts())
+def test_jsonl_and_parquet_say_the_same_of_a_note(tmp_path_factory, doc):
+    folder, note = tmp_path_factory.mktemp("rows"), Text("a/b", doc.text, "")
+    expected = {
+        "id": "a/b",
+        "text": doc.text,
+        "ents": [{"start": e.start_char, "end": e.end_char, "label": e.label_, "text": e.text} for e in doc.ents],
+    }
+    lines = save("jsonl", folder / "o", (note, doc), (note, doc)).read_bytes().decode("utf8").split("\n")
+    assert [json.loads(line) for line in lines[:-1]] == [expected, expected] and lines[-1] == ""
+    assert pq.read_table(save("parquet", folder / "o", (note, doc))).to_pylist() == [expected]
+
+
+def test_an_empty_shard_of_parquet_has_its_columns(tmp_path):
+    assert pq.read_table(save("parquet", tmp_path / "o")).column_names == ["id", "text", "ents"]
+
+
+def test_conll_is_what_export_conll_writes(tmp_path):
+    doc = example_doc()
+    path = save("conll", tmp_path / "out", (Text("n1", TEXT, ""), doc), (Text("n2", "Fine .", ""), annotated("Fine .")))
+    one, two = conll.read([File(PurePosixPath("out.conll"), path.read_bytes())])
+    assert (one.id, two.id) == ("n1", "n2")
+    tagged = [(entity.label, one.text[entity.start : entity.end]) for entity in one.entities]
+    assert tagged == [("problem", "chest pain"), ("test", "EKG fine")]
+    assert "chest\tB-problem\npain\tI-problem\n" in path.read_text(encoding="utf8")
+
+
+def test_spacy_shards_hold_ids_and_mentions_and_nothing_else_of_the_pipeline(tmp_path):
+    doc = example_doc()
+    doc.user_data["._.", "trf_data", None, None] = lambda: None  # cannot be stored
+    path = save("spacy", tmp_path / "out", (Text("n1", TEXT, ""), doc), (Text("n2", "Fine .", ""), annotated("Fine .")))
+    one, two = DocBin().from_disk(path).get_docs(NLP.vocab)
+    assert (one.text, one.user_data, two.user_data) == (TEXT, {NOTE_ID: "n1"}, {NOTE_ID: "n2"})
+    assert [(ent.start_char, ent.label_) for ent in one.ents] == [(ent.start_char, ent.label_) for ent in doc.ents]
+
+
+def test_a_doc_that_cannot_be_stored_leaves_no_half_of_itself(tmp_path, monkeypatch):
+    writer = WRITERS["spacy"]()
+    writer.add(Text("n1", "One .", ""), annotated("One ."))
+    monkeypatch.setattr("spacy.tokens._serialize.srsly.msgpack_dumps", lambda value: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        writer.add(Text("n2", "Two .", ""), annotated("Two ."))
+    monkeypatch.undo()
+    writer.add(Text("n3", "Three .", ""), annotated("Three ."))
+    writer.save(tmp_path / "o.spacy")
+    docs = DocBin().from_disk(tmp_path / "o.spacy").get_docs(NLP.vocab)
+    assert [(doc.text, doc.user_data[NOTE_ID]) for doc in docs] == [("One .", "n1"), ("Three .", "n3")]
