@@ -19,6 +19,7 @@ STOCK = {
     "components.transformer.max_batch_items": 4096,
     "components.transformer.model": {
         "@architectures": "spacy-transformers.TransformerModel.v3",
+        "name": "",
         "mixed_precision": False,
         "tokenizer_config": {"use_fast": True},
         "transformer_config": {},
