@@ -190,7 +190,7 @@ def test_the_report_needs_nothing_else(place):
     assert page.count('role="img" aria-label="') == page.count("<svg ") == 6
     for wanted in (
         "87.26",
-        "another split",
+        "other notes (i2b2 2011)",
         "my-notes",
         "SHA-256",
         "spacy 3.8.18",
