@@ -168,7 +168,7 @@ def show(
     ]  # fmt: skip
     machine = describe_machine(-1)
     msg.text(f"{title}: {words:,} words, {rounds} rounds, {machine}")
-    msg.table(rows, header=("", "words/s", f"{first} is faster by"), aligns=("l", "r", "r"), divider=True)
+    msg.table(rows, header=("", "words/s", f"{first} is faster by"), aligns=("l", "r", "r"), divider=True, max_col=60)
     RESULTS.mkdir(exist_ok=True)
     row = {"title": title, "words": words, "machine": machine, "seconds": seconds}
     srsly.write_jsonl(RESULTS / "speed.jsonl", [row], append=True, append_new_line=False)
