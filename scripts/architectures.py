@@ -29,6 +29,7 @@ from transformers.utils.generic import ModelOutput
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 BATCH_PIECES, GPU_BATCH_PIECES = 2048, 16384  # computed at once, padding included; more would leave a CPU's caches
+PADDING, FEWEST_PIECES = 0.1, 128  # the most of a batch that is padding, unless it is a small one
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 STOPS, BLANKS = ([ord(character) for character in characters] for characters in (".?!", " \t\r\n"))
 
@@ -364,13 +365,21 @@ def encode(
 
 
 def group_by_length(lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Yield groups of places, from short to long, each of at most `size` when padded to its longest, or of one."""
+    """Yield groups of places, from short to long, each of at most `size` when padded to its longest, or of one.
+
+    A group ends as well where padding would be more than `PADDING` of it, once it has `FEWEST_PIECES`.
+    """
     order = np.argsort(lengths, kind="stable")
+    sums = np.cumsum([0, *lengths[order]])
     start = 0
     for end in range(1, len(order) + 1):
-        if end == len(order) or (end + 1 - start) * lengths[order[end]] > size:
-            yield order[start:end]
-            start = end
+        if end < len(order):
+            padded, filled = (end + 1 - start) * lengths[order[end]], sums[end] - sums[start]
+            wasteful = filled >= FEWEST_PIECES and filled + lengths[order[end]] < (1 - PADDING) * padded
+            if padded <= size and not wasteful:
+                continue
+        yield order[start:end]
+        start = end
 
 
 def pool(rows: Tensor, places: np.ndarray, pieces: list[Pieces], lengths: list[int]) -> Tensor:

@@ -182,6 +182,18 @@ def test_output_does_not_depend_on_the_batch(nlp: Language, monkeypatch: pytest.
             np.testing.assert_allclose(vectors(nlp, [doc])[0], rows, atol=1e-5)
 
 
+@given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000))
+def test_windows_computed_together_are_of_similar_length(lengths: list[int], size: int):
+    groups = [np.array(lengths)[group] for group in architectures.group_by_length(np.array(lengths), size)]
+    assert sorted(np.concatenate(groups)) == sorted(lengths)
+    for group in groups:
+        padded = len(group) * group.max()
+        assert len(group) == 1 or padded <= size
+        # One window more than the fewest pieces may have come before the padding was judged.
+        assert group.sum() >= (1 - architectures.PADDING) * padded or group[:-1].sum() < architectures.FEWEST_PIECES
+    assert sum(map(len, groups)) == len(lengths)
+
+
 def test_blank_notes_alone_are_taken(nlp: Language):
     doc = nlp.make_doc("\n \n")
     np.testing.assert_allclose(vectors(nlp, [doc])[0], naive_vectors(nlp, doc, windows_of(nlp, doc)[1]), atol=1e-5)
