@@ -90,7 +90,7 @@ def load_pipeline(model: str) -> Language:
     except (OSError, ValueError, ImportError) as error:
         if not Path(model).exists() and not spacy.util.is_package(model):
             raise InputError(f"{model} is neither the folder of a trained pipeline nor an installed package.") from None
-        raise InputError(f"{model} cannot be loaded: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{model} cannot be loaded: {type(error).__name__}") from None
     nlp.max_length = sys.maxsize
     return nlp
 

@@ -14,10 +14,10 @@ import srsly
 
 WORD = re.compile(r"[^\W_]+")
 SHORTEST = 4  # letters of a word that is searched for; shorter ones stand everywhere
-SHORTEST_IN_NUMBERS = 7  # in weights, where shorter ones come by chance
+SHORTEST_NUMBER = 7  # digits, and letters in weights, where shorter ones come by chance
 SHORTEST_PHRASE = 9  # letters of three words
-PRINTABLE = re.compile(rb"[\x20-\x7e]{%d,}" % SHORTEST_IN_NUMBERS)
-HASH = re.compile(r"sha256=[\w-]+")  # of the wheel's RECORD
+PRINTABLE = re.compile(rb"[\x20-\x7e]{%d,}" % SHORTEST_NUMBER)
+HASH = re.compile(r"sha256=[\w-]+,\d*")  # of the wheel's RECORD, with the size
 
 Phrase = tuple[str, str, str]
 
@@ -60,7 +60,8 @@ class Audit(NamedTuple):
 def audit(wheel: Path, notes: Iterable[str], general: Iterable[str]) -> Audit:
     """Search a wheel for words and 3-grams of notes.
 
-    Words of fewer than four letters are not searched for, in arrays of numbers of fewer than seven; 3-grams have at
+    Words of fewer than four letters are not searched for, nor numbers of fewer than seven digits, as steps, sizes and
+    counts are, nor in arrays of numbers words of fewer than seven letters; 3-grams have at
     least nine letters and two words that are no numbers, and lie in one line.
 
     wheel (Path): The finished wheel.
@@ -93,9 +94,13 @@ def collect_terms(leaves: Iterable[Leaf], shortest: int = 0) -> Terms:
     for leaf in leaves:
         for line in leaf.text.lower().splitlines():
             words = WORD.findall(line)
-            terms.words.update(word for word in words if len(word) >= (shortest or leaf.shortest))
+            terms.words.update(word for word in words if len(word) >= (shortest or _shortest(word, leaf)))
             terms.phrases.update(phrase for phrase in _triples(words) if _tells(phrase))
     return terms
+
+
+def _shortest(word: str, leaf: Leaf) -> int:
+    return SHORTEST_NUMBER if word.isdigit() else leaf.shortest
 
 
 def _triples(words: list[str]) -> Iterator[Phrase]:
@@ -132,7 +137,7 @@ def _read_packed(data: bytes) -> Iterator[Leaf]:
     if isinstance(value, dict | list):
         yield from _walk(value)
     else:
-        yield from (Leaf(run.decode("ascii"), SHORTEST_IN_NUMBERS) for run in PRINTABLE.findall(data))
+        yield from (Leaf(run.decode("ascii"), SHORTEST_NUMBER) for run in PRINTABLE.findall(data))
 
 
 def _walk(value: Any) -> Iterator[Leaf]:
@@ -147,4 +152,4 @@ def _walk(value: Any) -> Iterator[Leaf]:
     elif isinstance(value, np.ndarray):
         yield from read_leaves(value.tobytes())
     else:
-        yield Leaf(str(value), SHORTEST if isinstance(value, str) else SHORTEST_IN_NUMBERS)
+        yield Leaf(str(value), SHORTEST if isinstance(value, str) else SHORTEST_NUMBER)

@@ -19,7 +19,7 @@ def render_card(meta: dict[str, Any], ledger: dict[str, Any], audit: dict[str, A
     audit (dict): The result of the search for text of the notes that lies beside the wheel.
     url (str): Where the wheel will be.
     """
-    corpus, encoder = meta["sources"]
+    corpus, encoder, *_ = meta["sources"]
     card = ModelCard.from_template(
         front_matter(meta),
         template_str=TEMPLATE.read_text(encoding="utf8"),

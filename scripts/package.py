@@ -58,7 +58,7 @@ def main(
     full_name = f"{LANG}_{name}-{version}"
     with tempfile.TemporaryDirectory() as folder, whole_folder(output / full_name) as destination:
         meta = Path(folder, "meta.json")
-        srsly.write_json(meta, {**trained, **card(results)})
+        srsly.write_json(meta, {**trained, **card(results, trained.get("sources", []))})
         package(model, Path(folder), meta, TRAVELLING_CODE, name=name, version=version, silent=False,
                 create_sdist=False)  # fmt: skip
         source = Path(folder, full_name)
@@ -109,23 +109,23 @@ def check_audit(result: Audit, show_text: bool) -> None:
         )
 
 
-def card(metrics: dict[str, Any]) -> dict[str, Any]:
+def card(metrics: dict[str, Any], adapted: list[dict[str, str]]) -> dict[str, Any]:
     """The fields of meta.json, from which spaCy also writes the package's README.
 
     metrics (dict[str, Any]): As `evaluate` writes it.
+    adapted (list[dict[str, str]]): Name and licence of the notes that the encoder was adapted to, if it was.
     RETURNS (dict[str, Any]): Description, licence, sources, scores on the test notes, requirements.
     """
     corpus, encoder = metrics["corpus"], metrics["encoder"]
     licence = CORPORA[corpus].licence if corpus in CORPORA else f"the terms of {corpus}"
+    notes = [{"name": corpus, "license": licence}, *adapted]
+    terms = [source["license"] for source in notes if source["license"] != "CC0-1.0"]
     scores = ("ents_p", "ents_r", "ents_f", "token_accuracy", "ents_per_type")
     return {
         "description": f"Medical named entities: {encoder} fine-tuned on {corpus} with medner.",
         "author": "medner",
-        "license": "MIT" if licence == "CC0-1.0" else licence,
-        "sources": [
-            {"name": corpus, "license": licence},
-            {"name": encoder, "license": "see the encoder"},
-        ],
+        "license": terms[0] if terms else "MIT",
+        "sources": [notes[0], {"name": encoder, "license": "see the encoder"}, *adapted],
         "performance": {key: metrics[key] for key in scores},
         "notes": (
             f"The code is under the MIT licence; the notes of {corpus} that it was trained on: {licence}."

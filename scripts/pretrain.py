@@ -45,12 +45,11 @@ from scripts.memory import return_freed_blocks
 from scripts.note import InputError
 from scripts.output import whole_folder
 from scripts.texts import read_texts
-from scripts.train import BASE_WIDTH, WARMUP, check_encoder
+from scripts.train import ADAPTED, BASE_WIDTH, WARMUP, check_encoder
 
 LONGEST_SPAN = {"bert": 1, "albert": 3}  # words masked at once
 PIECES_PER_STEP = 4096
 LEARNING_RATE = 5e-5  # of an encoder 768 wide
-RECORD = "pretrain.json"
 PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 
@@ -127,7 +126,7 @@ def check_gpu(number: int) -> None:
 
 def check_output(output: Path) -> None:
     """RAISES (InputError): The folder holds something else than an encoder of this command, which it would replace."""
-    if output.exists() and not (output / RECORD).exists() and not (output.is_dir() and not any(output.iterdir())):
+    if output.exists() and not (output / ADAPTED).exists() and not (output.is_dir() and not any(output.iterdir())):
         raise InputError(f"{output} exists and is not of this command's making: give another place for the output.")
 
 
@@ -351,7 +350,7 @@ def save(encoder: Encoder, record: dict[str, Any], output: Path) -> None:
     with telling_faults(output), whole_folder(output) as folder:
         encoder.model.save_pretrained(folder)
         encoder.tokenizer.save_pretrained(folder)
-        srsly.write_json(folder / RECORD, record)
+        srsly.write_json(folder / ADAPTED, record)
 
 
 if __name__ == "__main__":

@@ -108,12 +108,14 @@ def unpack(wheel: Path, folder: Path) -> Path:
 
 
 def check_licence(meta: dict[str, Any], i_may_share: bool) -> None:
-    corpus = meta["sources"][0]
-    if corpus["license"] != FREE and not i_may_share:
-        raise InputError(
-            f"The model learnt from {corpus['name']}, which stands under {_the(corpus['license'])}: give --i-may-share"
-            " if that lets you share it."
-        )
+    """RAISES (InputError): The notes that the model, or before it the encoder, learnt from stand under terms."""
+    corpus, _, *adapted = meta["sources"]
+    for notes in (corpus, *adapted):
+        if notes["license"] != FREE and not i_may_share:
+            raise InputError(
+                f"The model learnt from {notes['name']}, which stands under {_the(notes['license'])}: give"
+                " --i-may-share if that lets you share it."
+            )
 
 
 def _the(licence: str) -> str:

@@ -210,7 +210,8 @@ def _read_row(row: Row, number: str, file: str, max_chars: int) -> Text | Failur
         note_id = _row_id(row, number)
         return Text(_checked_id(note_id), _checked_text(row.text, max_chars), file, row.line)
     except Unreadable as error:
-        return Failure(note_id, file, row.line, error.reason)
+        # Half a character (a lone surrogate) could not be written into errors.jsonl.
+        return Failure(note_id.encode("utf8", "backslashreplace").decode("utf8"), file, row.line, error.reason)
 
 
 def _row_id(row: Row, number: str) -> str:

@@ -6,6 +6,7 @@ python -m scripts.train configs/bert.cfg bert-base-uncased corpus/sample trainin
 from pathlib import Path
 from typing import Annotated, Any
 
+import srsly
 import typer
 from huggingface_hub.utils import logging as hub_logging
 from spacy.cli.train import train
@@ -19,10 +20,12 @@ from scripts import cli, functions  # noqa: F401  (registers our functions)
 from scripts.docs import create_nlp
 from scripts.memory import return_freed_blocks
 from scripts.note import InputError
-from scripts.output import whole_folder
+from scripts.output import whole_file, whole_folder
 from scripts.strings import reset_strings
 
 WARMUP = 0.1  # share of all steps
+ADAPTED = "pretrain.json"  # in the folder of an encoder that `pretrain` made
+UNLABELLED = {"name": "unlabelled notes", "license": "the terms of the notes that the encoder was adapted to"}
 BASE_WIDTH = 768  # of bert-base and albert-base, for which the configs state the learning rate
 
 
@@ -50,7 +53,16 @@ def main(
         train(config, folder, use_gpu=gpu, overrides=overrides)
         for pipeline in ("model-best", "model-last"):
             reset_strings(folder / pipeline)
+            mark_adapted(folder / pipeline, encoder)
     msg.good(f"Trained {output}")
+
+
+def mark_adapted(pipeline: Path, encoder: str) -> None:
+    """Tell in a pipeline's meta.json that `pretrain` adapted its encoder to notes, whose terms hold for it too."""
+    if Path(encoder, ADAPTED).exists():
+        meta: Any = srsly.read_json(pipeline / "meta.json")
+        with whole_file(pipeline / "meta.json") as path:
+            srsly.write_json(path, {**meta, "sources": [UNLABELLED]})
 
 
 def check_encoder(encoder: str) -> int:
@@ -71,6 +83,8 @@ def check_encoder(encoder: str) -> int:
             " with config.json, model.safetensors and tokenizer files, or a name that the hub has. In a"
             " closed network download it elsewhere and give its folder with --vars.bert or --vars.albert."
         ) from None
+    if not tokenizer.is_fast:
+        raise InputError(f"The encoder '{encoder}' has no fast tokenizer: add its tokenizer.json.")
     # spacy-transformers 1.4 copies this file where the tokenizer's class names one, as ALBERT's does.
     if hasattr(tokenizer, "vocab_file") and not tokenizer.vocab_file:
         name = tokenizer.vocab_files_names["vocab_file"]

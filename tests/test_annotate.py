@@ -89,6 +89,16 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_ids_that_cannot_be_written_fail_alone(model, tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"id": "\\ud800", "text": "a"}\n{"id": "b", "text": "EKG"}\n')
+    done = annotate(model, source, tmp_path / "out", "--to", "jsonl")
+    assert done.code == 0 and "1 of 2 notes" in done.output, done.output
+    assert [row["id"] for row in rows(tmp_path / "out")] == ["b"]
+    assert [error["line"] for error in errors(tmp_path / "out")] == [1]
+    check_law(tmp_path / "out")
+
+
 # --- the formats
 
 

@@ -90,6 +90,16 @@ def test_random_weights_give_no_hits_by_chance(tmp_path):
     assert audit(wheel, notes, []).hits == {}
 
 
+def test_counts_sizes_and_steps_are_no_text_of_notes(tmp_path):
+    """De-identified notes hold nearly every number of four digits, and so do a package's own files."""
+    notes = [" ".join(map(str, range(1000, 100_000, 7)))]
+    wheel = tmp_path / "package.whl"
+    moves = srsly.msgpack_dumps({"moves": json.dumps({"B-": {"Drug": 4792}}), "raw": b"\xff"})
+    config = b"max_steps = 1001\ninitial_rate = 0.0002\n"
+    wheel.write_bytes(zipped(moves=moves, RECORD=b"a.py,sha256=xx-x,2050\n", config=config))
+    assert audit(wheel, notes, ["steps", "rate", "initial", "moves", "drug"]).hits == {}
+
+
 VALUES = st.recursive(
     st.text(max_size=8) | st.integers(-(2**40), 2**40) | st.none(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),

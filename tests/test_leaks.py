@@ -64,6 +64,12 @@ def test_nothing_but_the_corpus_and_the_predictions_holds_planted_words(ward):
         assert not [word for word in PLANTED if word in text], path
 
 
+@pytest.mark.parametrize("model", ["bert", "albert"])
+def test_a_wheel_holds_no_path_of_the_machine_that_trained(ward, model):
+    (wheel,) = ward.path("packages").glob(f"en_medner_{model}-*/dist/*.whl")
+    assert f"encoders/{model}" not in texts_of(wheel) and str(ward.folder).lower() not in texts_of(wheel)
+
+
 def test_the_words_are_in_the_notes_that_were_trained_on(ward):
     docs = read_docs(ward.path("corpus/ward/train.spacy"), create_nlp().vocab)
     assert all(word in docs[0].text.lower() for word in PLANTED)

@@ -16,7 +16,9 @@ from huggingface_hub import constants
 from huggingface_hub.utils._http import reset_sessions
 
 from scripts.corpora import CORPORA
+from scripts.package import card
 from scripts.publish import main as publish
+from scripts.train import ADAPTED, UNLABELLED, mark_adapted
 from tests.commands import Done, assert_fails, run
 from tests.conftest import Project
 from tests.hub_server import CUT, CUT_AFTER, Hub, Repo, running
@@ -211,6 +213,29 @@ def test_only_who_may_share_publishes_what_learnt_from_protected_notes(hub, work
     front, body = card_of(hub)
     assert front["license"] == "other" and front["license_name"] == licence.replace(" ", "-")
     assert f"`{corpus}` (licence: {licence})" in body
+
+
+def test_what_learnt_from_an_encoder_adapted_to_notes_needs_a_right_to_share_too(hub, workflow, package, send):
+    encoder = {"name": "bert", "license": "see the encoder"}
+    corpus = {"name": "sample", "license": CORPORA["sample"].licence}
+    metrics = json.loads(workflow.path("metrics/sample/bert.json").read_text())
+    fields = card(metrics, [UNLABELLED])
+    assert fields["sources"] == [corpus, {**encoder, "name": metrics["encoder"]}, UNLABELLED]
+    assert fields["license"] == UNLABELLED["license"]
+    change_meta(package, sources=fields["sources"], license=fields["license"])
+    assert_fails(send(), "learnt from unlabelled notes", "--i-may-share")
+    assert hub.calls == []
+    assert send("--i-may-share").code == 0 and card_of(hub)[0]["license"] == "other"
+
+
+def test_a_pipeline_remembers_that_its_encoder_was_adapted(tmp_path):
+    (tmp_path / "encoder").mkdir()
+    srsly.write_json(tmp_path / "meta.json", {"lang": "en"})
+    mark_adapted(tmp_path, str(tmp_path / "encoder"))
+    assert srsly.read_json(tmp_path / "meta.json") == {"lang": "en"}
+    (tmp_path / "encoder" / ADAPTED).write_text("{}")
+    mark_adapted(tmp_path, str(tmp_path / "encoder"))
+    assert srsly.read_json(tmp_path / "meta.json") == {"lang": "en", "sources": [UNLABELLED]}
 
 
 def test_a_folder_that_is_no_package_is_told(hub, package, send):
