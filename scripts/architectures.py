@@ -226,7 +226,8 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
             dict(settings._init_transformer_config),
             model_cls=PoolerlessModel,  # type: ignore[arg-type]
         )
-        objects.transformer.config._name_or_path = ""  # a path of this machine would be saved with the model
+        # Both would be saved with the model, and may be a path of this machine.
+        objects.transformer.config._name_or_path = model.attrs["name"] = ""
         shim._model, shim._hfmodel = objects.transformer, objects
     model.set_dim("nO", shim._model.config.hidden_size)
 
