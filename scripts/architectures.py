@@ -6,8 +6,10 @@ imports nothing of the project.
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +21,7 @@ from spacy_transformers.data_classes import HFObjects, TransformerData, Wordpiec
 from spacy_transformers.layers.hf_shim import HFShim
 from spacy_transformers.layers.listener import TransformerListener
 from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
-from thinc.api import Model, Optimizer, torch2xp, xp2torch
+from thinc.api import Model, Ops, Optimizer, torch2xp, xp2torch
 from thinc.types import Floats2d, Ragged
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,7 +30,8 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-BATCH_PIECES, GPU_BATCH_PIECES = 2048, 16384  # computed at once, padding included; more would leave a CPU's caches
+# Computed at once, padding included, by a core, all cores, a GPU; more would leave a CPU's caches
+CORE_PIECES, BATCH_PIECES, GPU_BATCH_PIECES = 1024, 2048, 16384
 PADDING, FEWEST_PIECES = 0.1, 128  # the most of a batch that is padding, unless it is a small one
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 STOPS, BLANKS = ([ord(character) for character in characters] for characters in (".?!", " \t\r\n"))
@@ -50,10 +53,20 @@ class Pieces(NamedTuple):
     last: np.ndarray
 
 
-class TokenVectors(NamedTuple):
-    """What the encoder gives to spacy-transformers' component, `vectors` being tokens x width for each Doc."""
+class TokenVectors:
+    """What the encoder gives to spacy-transformers' component.
 
-    vectors: list[Floats2d]
+    find: Waits for the cores that compute, and returns tokens x width of all Docs.
+    lengths: Tokens of each Doc.
+    """
+
+    def __init__(self, find: Callable[[], Tensor], lengths: list[int], ops: Ops) -> None:
+        self._find, self._lengths, self._ops = find, lengths, ops
+
+    @cached_property
+    def vectors(self) -> list[Floats2d]:
+        """Tokens x width for each Doc."""
+        return self._ops.xp.split(torch2xp(self._find()), np.cumsum(self._lengths)[:-1])
 
     @property
     def doc_data(self) -> list[TransformerData]:
@@ -112,6 +125,7 @@ class EncoderShim(HFShim):
     def __init__(self, objects: HFObjects, precision: str) -> None:
         super().__init__(objects, model_cls=PoolerlessModel)  # type: ignore[arg-type]
         self.precision = precision
+        self.cores: ThreadPoolExecutor | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -135,6 +149,25 @@ class EncoderShim(HFShim):
         else:
             with torch.inference_mode():
                 yield self._reader()
+
+    @contextmanager
+    def by_cores(self) -> Iterator[None]:
+        """Meanwhile predictions on a CPU are computed by each core on its own.
+
+        Cores that share a batch wait for each other after every product.
+        """
+        threads = torch.get_num_threads()
+        if self.device.type != "cpu" or threads == 1:
+            yield
+            return
+        cores = self.cores = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        try:
+            yield
+        finally:
+            cores.shutdown(cancel_futures=True)
+            if self.cores is cores:
+                self.cores = None
+            torch.set_num_threads(threads)  # a thread yet to come computes with as many as were set last
 
     def _reader(self) -> Any:
         if self.dtype == torch.float32:
@@ -239,25 +272,34 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVec
     before, after = special_pieces(tokenizer)
     limit = min(model.attrs["window"], tokenizer.model_max_length, shim._model.config.max_position_embeddings)
     windows = [cut_windows(note, limit - len(before) - len(after)) for note in pieces]
+    lengths = [len(doc) for doc in docs]
     with shim.computing(is_train) as encoder:
-        rows, places = encode(encoder, tokenizer, [note.ids for note in pieces], windows)
-        tokens = pool(rows, places, pieces, [len(doc) for doc in docs])
-    bounds = np.cumsum([len(doc) for doc in docs])[:-1]
-    vectors = model.ops.xp.split(torch2xp(tokens.detach()), bounds)
+        hidden, places = encode(encoder, shim.cores, tokenizer, [note.ids for note in pieces], windows)
+
+    def find() -> Tensor:
+        with torch.inference_mode(not is_train):
+            return pool(torch.cat(list(hidden)).float(), places, pieces, lengths)
+
+    if not is_train:
+        return TokenVectors(find, lengths, model.ops), lambda gradients: docs
+    tokens = find()
 
     def backprop(gradients: list[Floats2d]) -> Sequence[Doc]:
         if tokens.requires_grad:  # unless all notes are blank
             torch.autograd.backward(tokens, xp2torch(model.ops.xp.concatenate(gradients), device=tokens.device))
         return docs
 
-    return TokenVectors(vectors), backprop
+    return TokenVectors(tokens.detach, lengths, model.ops), backprop
 
 
 def read_pieces(tokenizer: Any, docs: Sequence[Doc]) -> list[Pieces]:
     """Cut each note into wordpieces, once, and find their tokens."""
     backend = tokenizer.backend_tokenizer
-    backend.no_truncation()
-    backend.no_padding()
+    # Set once: what changes the tokenizer fails while another thread uses it.
+    if backend.truncation:
+        backend.no_truncation()
+    if backend.padding:
+        backend.no_padding()
     texts = [doc.text for doc in docs]
     encodings = backend.encode_batch(texts, add_special_tokens=False)
     return [
@@ -329,25 +371,26 @@ def _next_end(start: int, total: int, limit: int, ends_by_rank: list[np.ndarray]
 
 
 def encode(
-    encoder: PreTrainedModel, tokenizer: Any, ids: list[np.ndarray], windows: list[np.ndarray]
-) -> tuple[Tensor, np.ndarray]:
+    encoder: PreTrainedModel,
+    cores: ThreadPoolExecutor | None,
+    tokenizer: Any,
+    ids: list[np.ndarray],
+    windows: list[np.ndarray],
+) -> tuple[Iterable[Tensor], np.ndarray]:
     """Compute all windows, those of similar length together.
 
+    cores (ThreadPoolExecutor | None): What computes, if not this thread.
     ids (list[np.ndarray]): The pieces of each note.
     windows (list[np.ndarray]): The windows of each note, windows x 2.
-    RETURNS (tuple[Tensor, np.ndarray]): The hidden states, rows x width, padding and special pieces among them, and
-        for each piece of all notes its row.
+    RETURNS (tuple[Iterable[Tensor], np.ndarray]): The hidden states as `compute` returns them, padding and special
+        pieces among them, and for each piece of all notes its row.
     """
     before, after = special_pieces(tokenizer)
     shifts = np.cumsum([0, *(len(note) for note in ids)])
     spans = np.concatenate([note + shift for note, shift in zip(windows, shifts, strict=False)])
     all_ids = np.concatenate(ids)
-    places, outputs, row = np.empty(len(all_ids), dtype=np.int64), [], 0
-    on_cpu = encoder.device.type == "cpu"
-    size = BATCH_PIECES if on_cpu else GPU_BATCH_PIECES
-    # Asked for its weights, attention is computed plainly: with dropout on a CPU that is faster (torch 2.13).
-    plain = encoder.training and on_cpu
-    for group in group_by_length(spans[:, 1] - spans[:, 0], size):
+    places, batches, row = np.empty(len(all_ids), dtype=np.int64), [], 0
+    for group in group_by_length(spans[:, 1] - spans[:, 0], batch_pieces(encoder, cores, len(all_ids))):
         width = int(spans[group[-1]] @ (-1, 1)) + len(before) + len(after)
         batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(batch)
@@ -357,13 +400,37 @@ def encode(
             mask[i, : len(filled)] = 1
             places[start:end] = row + len(before) + np.arange(end - start)
             row += width
-        tensors = [torch.from_numpy(array).to(encoder.device) for array in (batch, mask)]
-        outputs.append(
-            encoder(tensors[0], attention_mask=tensors[1], output_attentions=plain).last_hidden_state.flatten(0, 1)
-        )
-    if not outputs:  # blank notes only
-        outputs.append(torch.zeros(0, encoder.config.hidden_size, device=encoder.device))
-    return torch.cat(outputs).float(), places
+        batches.append((torch.from_numpy(batch), torch.from_numpy(mask)))
+    if not batches:  # blank notes only
+        return [torch.zeros(0, encoder.config.hidden_size, device=encoder.device)], places
+    return compute(encoder, cores, batches), places
+
+
+def batch_pieces(encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, pieces: int) -> int:
+    """How many pieces to compute at once, padding included, if there are so many in all."""
+    if encoder.device.type != "cpu":
+        return GPU_BATCH_PIECES
+    if encoder.training or cores is None:
+        return BATCH_PIECES
+    return min(CORE_PIECES, max(FEWEST_PIECES, -(-pieces // torch.get_num_threads())))
+
+
+def compute(
+    encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, batches: list[tuple[Tensor, Tensor]]
+) -> Iterable[Tensor]:
+    """The hidden states of each batch of ids and mask, rows x width; of those that cores compute, as they come."""
+    training = encoder.training
+    # Asked for its weights, attention is computed plainly: with dropout on a CPU that is faster (torch 2.13).
+    plain = training and encoder.device.type == "cpu"
+
+    def compute_batch(batch: tuple[Tensor, Tensor]) -> Tensor:
+        ids, mask = (tensor.to(encoder.device) for tensor in batch)
+        with torch.inference_mode(not training):
+            return encoder(ids, attention_mask=mask, output_attentions=plain).last_hidden_state.flatten(0, 1)
+
+    if cores is None or training or len(batches) == 1:
+        return [compute_batch(batch) for batch in batches]
+    return cores.map(compute_batch, batches)
 
 
 def group_by_length(lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:

@@ -36,7 +36,9 @@ from scripts.strings import reset_strings
 LANG = "en"
 CONFIGS = Path(__file__).parents[1] / "configs"
 # The registered functions that the pipeline needs; files that travel import nothing of ours.
-TRAVELLING_CODE = [Path(__file__).with_name(f"{name}.py") for name in ("architectures", "tokenizer", "threads")]
+TRAVELLING_CODE = [
+    Path(__file__).with_name(f"{name}.py") for name in ("architectures", "callbacks", "tokenizer", "threads")
+]
 # Installed with the package, each in the range that was tried: this version and its later patches.
 REQUIREMENTS = ("spacy", "spacy-transformers", "transformers", "torch")
 

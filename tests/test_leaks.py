@@ -94,7 +94,7 @@ def leaky(ward: Project, folder: Path) -> Path:
 
 def test_stock_packaging_leaks_and_the_audit_catches_it(ward, tmp_path):
     model = leaky(ward, tmp_path / "model")
-    code = [ward.path(f"scripts/{name}.py") for name in ("architectures", "tokenizer", "threads")]
+    code = [ward.path(f"scripts/{name}.py") for name in ("architectures", "callbacks", "tokenizer", "threads")]
     stock_package(model, tmp_path, code_paths=code, name="stock", version="1", create_sdist=False, create_wheel=True)
     (wheel,) = tmp_path.glob("en_stock-1/dist/*.whl")
     assert all(word in texts_of(wheel) for word in PLANTED)
