@@ -29,8 +29,9 @@ def main(
     encoder: Annotated[Path, typer.Argument(help="Folder of the encoder")],
     epochs: Annotated[int, typer.Option(help="Passes over the training notes")] = 5,
     seeds: Annotated[int, typer.Option(help="How many seeds")] = 3,
+    first: Annotated[int, typer.Option(help="The first of them")] = 1,
 ) -> None:
-    """Fine-tune ENCODER on CORPUS with both, once a seed, and add the scores to the results."""
+    """Fine-tune ENCODER on CORPUS with both, once a seed, and add its scores to the results."""
     name, source = name_and_source(corpus)
     kind = AutoConfig.from_pretrained(encoder).model_type
     with tempfile.TemporaryDirectory() as folder:
@@ -40,16 +41,23 @@ def main(
         change(load_config(Path("configs") / f"{kind}.cfg"), STOCK).to_disk(stock)
         configs = {"medner": Path("configs") / f"{kind}.cfg", "spacy-transformers, float32": stock}
         scores: dict[str, list[float]] = {side: [] for side in configs}
-        for seed in range(1, seeds + 1):
+        for seed in range(first, first + seeds):
             for side, config in configs.items():
                 run("train", config, encoder, work / "corpus", work / "model", "--epochs", epochs, "--seed", seed)
                 run("evaluate", work / "model/model-best", work / "corpus", work / "metrics")
                 metrics: Any = srsly.read_json(work / "metrics.json")
                 scores[side].append(round(metrics["ents_f"], 4))
+            row = {
+                "corpus": name,
+                "encoder": encoder.name,
+                "epochs": epochs,
+                "seed": seed,
+                "machine": metrics["machine"],
+            }
+            row["ents_f"] = {side: found[-1] for side, found in scores.items()}
+            RESULTS.parent.mkdir(exist_ok=True)
+            srsly.write_jsonl(RESULTS, [row], append=True, append_new_line=False)
     report(scores)
-    row = {"corpus": name, "encoder": encoder.name, "epochs": epochs, "scores": scores, "machine": metrics["machine"]}
-    RESULTS.parent.mkdir(exist_ok=True)
-    srsly.write_jsonl(RESULTS, [row], append=True, append_new_line=False)
 
 
 def report(scores: dict[str, list[float]]) -> None:

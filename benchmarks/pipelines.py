@@ -16,6 +16,7 @@ from scripts.readers import create_notes_reader
 # As in the config that `spacy init config --gpu` gives
 STOCK = {
     "nlp.batch_size": 128,
+    "nlp.after_pipeline_creation": None,
     "components.transformer.max_batch_items": 4096,
     "components.transformer.model": {
         "@architectures": "spacy-transformers.TransformerModel.v3",

@@ -18,7 +18,7 @@ AHEAD = 2  # batches that are with the encoder when one before them is handed on
 
 @registry.callbacks("medner.ReadAhead.v1")
 def create_read_ahead() -> Callable[[Language], Language]:
-    """For `after_pipeline_creation`: the transformer takes notes from `nlp.pipe` ahead of the components behind it.
+    """For `after_pipeline_creation`: our encoder takes notes from `nlp.pipe` ahead of the components behind it.
 
     Notes are encoded together until they have `max_batch_items` tokens, however many they are, so a stream is read up
     to three times `max_batch_items` tokens ahead. What comes out, and in which order, stays the same.
@@ -26,7 +26,7 @@ def create_read_ahead() -> Callable[[Language], Language]:
 
     def read_ahead(nlp: Language) -> Language:
         for _, component in nlp.components:
-            if isinstance(component, Transformer):
+            if isinstance(component, Transformer) and component.model.name == "medner-transformer":
                 component.pipe = partial(pipe, component)  # type: ignore[method-assign]
         return nlp
 
