@@ -16,7 +16,7 @@ from spacy.util import raise_error
 
 from scripts.sources import Failure, Text
 
-BATCH_NOTES, BATCH_CHARS = 512, 1_000_000
+BATCH_NOTES, BATCH_CHARS = 64, 200_000
 PROCESS_BATCH = 16  # notes that a process is given at once: each has its share of a shard
 WATCH_SECONDS = 1
 _PR_SET_PDEATHSIG = 1  # from Linux' prctl.h
