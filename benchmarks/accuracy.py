@@ -52,9 +52,9 @@ def main(
                 "encoder": encoder.name,
                 "epochs": epochs,
                 "seed": seed,
+                "ents_f": {side: found[-1] for side, found in scores.items()},
                 "machine": metrics["machine"],
             }
-            row["ents_f"] = {side: found[-1] for side, found in scores.items()}
             RESULTS.parent.mkdir(exist_ok=True)
             srsly.write_jsonl(RESULTS, [row], append=True, append_new_line=False)
     report(scores)

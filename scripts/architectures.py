@@ -21,7 +21,7 @@ from spacy_transformers.data_classes import HFObjects, TransformerData, Wordpiec
 from spacy_transformers.layers.hf_shim import HFShim
 from spacy_transformers.layers.listener import TransformerListener
 from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
-from thinc.api import Model, Ops, Optimizer, torch2xp, xp2torch
+from thinc.api import Model, Optimizer, torch2xp, xp2torch
 from thinc.types import Floats2d, Ragged
 from torch import Tensor
 from torch.nn import functional as F
@@ -56,17 +56,16 @@ class Pieces(NamedTuple):
 class TokenVectors:
     """What the encoder gives to spacy-transformers' component.
 
-    find: Waits for the cores that compute, and returns tokens x width of all Docs.
-    lengths: Tokens of each Doc.
+    find: Waits for the cores that compute, and returns tokens x width for each Doc.
     """
 
-    def __init__(self, find: Callable[[], Tensor], lengths: list[int], ops: Ops) -> None:
-        self._find, self._lengths, self._ops = find, lengths, ops
+    def __init__(self, find: Callable[[], list[Floats2d]]) -> None:
+        self._find = find
 
     @cached_property
     def vectors(self) -> list[Floats2d]:
         """Tokens x width for each Doc."""
-        return self._ops.xp.split(torch2xp(self._find()), np.cumsum(self._lengths)[:-1])
+        return self._find()
 
     @property
     def doc_data(self) -> list[TransformerData]:
@@ -147,8 +146,7 @@ class EncoderShim(HFShim):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
                 yield self._model.train()
         else:
-            with torch.inference_mode():
-                yield self._reader()
+            yield self._reader()
 
     @contextmanager
     def by_cores(self) -> Iterator[None]:
@@ -274,14 +272,18 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVec
     windows = [cut_windows(note, limit - len(before) - len(after)) for note in pieces]
     lengths = [len(doc) for doc in docs]
     with shim.computing(is_train) as encoder:
-        hidden, places = encode(encoder, shim.cores, tokenizer, [note.ids for note in pieces], windows)
+        cores = None if is_train else shim.cores
+        hidden, places = encode(encoder, cores, tokenizer, [note.ids for note in pieces], windows)
 
     def find() -> Tensor:
         with torch.inference_mode(not is_train):
             return pool(torch.cat(list(hidden)).float(), places, pieces, lengths)
 
+    def split(tokens: Tensor) -> list[Floats2d]:
+        return model.ops.xp.split(torch2xp(tokens), np.cumsum(lengths)[:-1])
+
     if not is_train:
-        return TokenVectors(find, lengths, model.ops), lambda gradients: docs
+        return TokenVectors(lambda: split(find())), lambda gradients: docs
     tokens = find()
 
     def backprop(gradients: list[Floats2d]) -> Sequence[Doc]:
@@ -289,7 +291,7 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVec
             torch.autograd.backward(tokens, xp2torch(model.ops.xp.concatenate(gradients), device=tokens.device))
         return docs
 
-    return TokenVectors(tokens.detach, lengths, model.ops), backprop
+    return TokenVectors(lambda: split(tokens.detach())), backprop
 
 
 def read_pieces(tokenizer: Any, docs: Sequence[Doc]) -> list[Pieces]:
@@ -410,7 +412,7 @@ def batch_pieces(encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, pie
     """How many pieces to compute at once, padding included, if there are so many in all."""
     if encoder.device.type != "cpu":
         return GPU_BATCH_PIECES
-    if encoder.training or cores is None:
+    if cores is None:
         return BATCH_PIECES
     return min(CORE_PIECES, max(FEWEST_PIECES, -(-pieces // torch.get_num_threads())))
 
@@ -419,16 +421,15 @@ def compute(
     encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, batches: list[tuple[Tensor, Tensor]]
 ) -> Iterable[Tensor]:
     """The hidden states of each batch of ids and mask, rows x width; of those that cores compute, as they come."""
-    training = encoder.training
     # Asked for its weights, attention is computed plainly: with dropout on a CPU that is faster (torch 2.13).
-    plain = training and encoder.device.type == "cpu"
+    plain = encoder.training and encoder.device.type == "cpu"
 
     def compute_batch(batch: tuple[Tensor, Tensor]) -> Tensor:
         ids, mask = (tensor.to(encoder.device) for tensor in batch)
-        with torch.inference_mode(not training):
+        with torch.inference_mode(not encoder.training):
             return encoder(ids, attention_mask=mask, output_attentions=plain).last_hidden_state.flatten(0, 1)
 
-    if cores is None or training or len(batches) == 1:
+    if cores is None or len(batches) == 1:
         return [compute_batch(batch) for batch in batches]
     return cores.map(compute_batch, batches)
 

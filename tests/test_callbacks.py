@@ -54,9 +54,9 @@ def test_a_stream_gives_what_single_notes_give(nlp: Language, threads: int, toke
         assert [ent.label_ for ent in doc.ents] == [ent.label_ for ent in nlp(doc.text).ents]
 
 
-def test_cores_compute_a_stream_and_are_gone_afterwards(nlp: Language, monkeypatch):
-    before, seen = torch.get_num_threads(), set()
-    torch.set_num_threads(2)
+@pytest.mark.parametrize("threads", [2], indirect=True)
+def test_cores_compute_a_stream_and_are_gone_afterwards(nlp: Language, threads: int, monkeypatch):
+    seen = set()
     set_batch(nlp, monkeypatch, 2000)
     encoder = nlp.get_pipe("transformer").model.shims[0]._model
     hook = encoder.register_forward_pre_hook(
@@ -69,7 +69,6 @@ def test_cores_compute_a_stream_and_are_gone_afterwards(nlp: Language, monkeypat
     assert threading.active_count() == running
     assert torch.get_num_threads() == 2
     nlp("pain")
-    torch.set_num_threads(before)
 
 
 def test_no_more_is_read_ahead_than_said(nlp: Language, monkeypatch):

@@ -11,7 +11,7 @@ from spacy.cli.package import package as stock_package
 
 from scripts.audit import audit
 from scripts.docs import create_nlp, read_docs
-from scripts.package import general_text
+from scripts.package import TRAVELLING_CODE, general_text
 from scripts.package import main as package
 from scripts.strings import reset_strings
 from tests.commands import assert_fails, run
@@ -94,7 +94,7 @@ def leaky(ward: Project, folder: Path) -> Path:
 
 def test_stock_packaging_leaks_and_the_audit_catches_it(ward, tmp_path):
     model = leaky(ward, tmp_path / "model")
-    code = [ward.path(f"scripts/{name}.py") for name in ("architectures", "callbacks", "tokenizer", "threads")]
+    code = [ward.path(f"scripts/{path.name}") for path in TRAVELLING_CODE]
     stock_package(model, tmp_path, code_paths=code, name="stock", version="1", create_sdist=False, create_wheel=True)
     (wheel,) = tmp_path.glob("en_stock-1/dist/*.whl")
     assert all(word in texts_of(wheel) for word in PLANTED)
