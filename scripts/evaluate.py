@@ -4,6 +4,7 @@ python -m scripts.evaluate training/sample/bert/model-best corpus/sample metrics
 """
 
 import hashlib
+import json
 import platform
 import sys
 import time
@@ -207,7 +208,8 @@ def read_json(path: Path, step: str) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist: {step} first.")
-    return cast(dict[str, Any], srsly.read_json(path))
+    # srsly reads 0.0537124803 as 0.053712480300000004.
+    return cast(dict[str, Any], json.loads(path.read_text(encoding="utf8")))
 
 
 def row(scores: dict[str, Any]) -> list[str]:
