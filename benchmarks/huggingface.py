@@ -19,7 +19,7 @@ from transformers import (
 
 from scripts.scorers import iob_tag
 
-BATCH_PIECES = 4096  # of the bare encoder, padding included
+BATCH_PIECES, FEWEST_PIECES, PADDING = 4096, 128, 0.1  # of the bare encoder: padding included, and the most of it
 
 
 def encode_bare(encoder: Any, tokenizer: Any, texts: Sequence[str], window: int) -> None:
@@ -37,11 +37,15 @@ def encode_bare(encoder: Any, tokenizer: Any, texts: Sequence[str], window: int)
 
 
 def _batches(rows: list[list[int]]) -> Iterator[list[list[int]]]:
-    start = 0
-    for end in range(1, len(rows) + 1):
-        if end == len(rows) or (end + 1 - start) * len(rows[end]) > BATCH_PIECES:
+    start = filled = 0
+    for end, row in enumerate(rows):
+        padded = (end + 1 - start) * len(row)
+        wasteful = filled >= FEWEST_PIECES and filled + len(row) < (1 - PADDING) * padded
+        if end > start and (padded > BATCH_PIECES or wasteful):
             yield rows[start:end]
-            start = end
+            start, filled = end, 0
+        filled += len(row)
+    yield rows[start:]
 
 
 def make_classifier(encoder: Path, labels: Sequence[str], weights: Any = None) -> tuple[Any, Any]:

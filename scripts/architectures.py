@@ -200,6 +200,7 @@ class EncoderShim(HFShim):
         weights.grad = self._embedding_gradient
         yield
         self._embedding_gradient[rows] = 0.0
+        weights.grad = None
 
     def _step(self, optimizer: Optimizer) -> None:
         """Thinc's Adam, computed by torch's fused one, which uses all cores; other optimizers as they are."""

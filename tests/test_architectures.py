@@ -1,5 +1,6 @@
 """The encoder layer: no wordpiece lost or computed twice, no token without its vector, whatever the text."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Adam, xp2torch
+from torch.nn import functional as F
+from transformers import AutoModel
 
 from scripts import architectures
 from scripts.docs import create_nlp
@@ -255,6 +258,60 @@ def test_bfloat16_predictions_follow_training(encoder: Path):
     assert np.abs(vectors(nlp, [nlp.make_doc("chest pain")])[0] - before).max() > 0.01
 
 
+@pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this CPU computes no bfloat16")
+def test_packed_weights_predict_as_plain_ones_and_are_not_saved(encoder: Path):
+    nlp = build(encoder, precision="bfloat16")
+    shim, docs = nlp.get_pipe("transformer").model.shims[0], [nlp.make_doc(line) for line in LINES[:4]]
+    plain = copy.deepcopy(shim._model).bfloat16().eval()
+    packed = vectors(nlp, docs)
+    kinds = [type(module) for module in shim._copy.modules()]
+    assert architectures.PackedLinear in kinds
+    assert torch.nn.Linear not in kinds
+    assert all(type(module) is not architectures.PackedLinear for module in shim._model.modules())
+    shim._copy = plain
+    for rows, expected in zip(packed, vectors(nlp, docs), strict=True):
+        np.testing.assert_allclose(rows, expected, atol=0.05)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_drops_its_share_and_keeps_the_sum(dtype: torch.dtype):
+    layer, ones = architectures.Dropout(0.1), torch.ones(3, 333_333, dtype=dtype, requires_grad=True)
+    torch.manual_seed(1)
+    found = layer(ones)
+    found.sum().backward()
+    assert (found == 0).float().mean().item() == pytest.approx(0.1, abs=0.002)
+    torch.testing.assert_close(found.unique(), torch.tensor([0.0, 1 / 0.9], dtype=dtype), atol=0.0, rtol=1e-5)
+    torch.testing.assert_close(ones.grad, found.detach())
+    assert not torch.equal(found, layer(ones))
+    torch.manual_seed(1)
+    assert torch.equal(found, layer(ones))
+    assert layer.eval()(ones) is ones
+    for rate, left in ((0.0, 1.0), (1.0, 0.0)):
+        assert (architectures.Dropout(rate)(ones) == left).all()
+
+
+def test_every_dropout_is_ours_and_alberts_activation_too(encoder: Path):
+    model = build(encoder).get_pipe("transformer").model.shims[0]._model
+    layers = [module for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    assert layers
+    assert all(type(layer) is architectures.Dropout for layer in layers)
+    theirs = AutoModel.from_pretrained(encoder).eval()
+    assert model.config.hidden_act == {"gelu": "gelu", "gelu_new": "gelu_pytorch_tanh"}[theirs.config.hidden_act]
+    ids = torch.randint(5, 20, (2, 9))
+    torch.testing.assert_close(model.eval()(ids).last_hidden_state, theirs(ids).last_hidden_state, atol=1e-5, rtol=1e-4)
+
+
+def test_plain_attention_is_taken_where_it_is_faster(encoder: Path, caplog: pytest.LogCaptureFixture):
+    nlp = build(encoder, window=512, precision="bfloat16")
+    nlp("chest pain")
+    assert not caplog.records  # Hugging Face would tell that it was asked for plain attention
+    shim = nlp.get_pipe("transformer").model.shims[0]
+    cases = ((shim._copy, 128, True), (shim._copy, 129, False), (shim._model.eval(), 10, False))
+    for model, width, plain in cases:
+        assert architectures.prefers_plain_attention(model, width) is plain
+    assert architectures.prefers_plain_attention(shim._model.train(), 500)
+
+
 def test_unknown_precision_is_refused(encoder: Path):
     with pytest.raises(ValueError, match="precision is 'int8', but has to be one of auto, float32, bfloat16"):
         build(encoder, precision="int8")
@@ -316,6 +373,28 @@ def test_fused_adam_is_thincs(encoder: Path, settings: dict):
         found.append(torch.cat([p.detach().flatten() for p in shim._model.parameters()]))
         assert not any(p.grad is not None and p.grad.any() for p in shim._model.parameters())
     torch.testing.assert_close(*found, atol=3e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("averages", [False, True])
+def test_sparse_gradients_train_as_dense_ones(encoder: Path, averages: bool, monkeypatch: pytest.MonkeyPatch):
+    found = []
+    for dense in (False, True):
+        nlp = build(encoder)
+        shim = nlp.get_pipe("transformer").model.shims[0]
+        table = shim._model.get_input_embeddings()
+        if dense:
+            monkeypatch.setattr(torch.nn.Embedding, "forward", lambda layer, ids: F.embedding(ids, layer.weight))
+        optimizer = Adam(0.01, use_averages=averages)
+        for line in LINES[:3]:
+            for note in (line, "chest pain"):  # gradients of both are added
+                docs = [nlp.make_doc(note)]
+                torch.manual_seed(0)
+                _, backprop = nlp.get_pipe("transformer").model(docs, is_train=True)
+                backprop([np.ones((len(docs[0]), encoders.WIDTH), dtype="f")])
+            assert table.weight.grad.is_sparse is not dense
+            shim.finish_update(optimizer)
+        found.append(table.weight.detach())
+    torch.testing.assert_close(*found, atol=1e-3, rtol=0.0)
 
 
 def test_averaged_weights_are_kept_by_thinc(encoder: Path):
