@@ -1,7 +1,7 @@
 """The same work with Hugging Face's own tools: the bare encoder, the pipeline, the Trainer."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +17,25 @@ from transformers import (
     pipeline,
 )
 
+from scripts.architectures import group_by_length
 from scripts.scorers import iob_tag
 
-BATCH_PIECES, FEWEST_PIECES, PADDING = 4096, 128, 0.1  # of the bare encoder: padding included, and the most of it
+BATCH_PIECES = 4096  # of the bare encoder, padding included
 
 
 def encode_bare(encoder: Any, tokenizer: Any, texts: Sequence[str], window: int) -> None:
     """Tokenise all texts, cut them into windows, compute these from short to long, in the encoder's own precision."""
     cut = tokenizer(list(texts), truncation=True, max_length=window, return_overflowing_tokens=True)
-    rows = sorted(cut["input_ids"], key=len)
+    rows = cut["input_ids"]
     with torch.inference_mode():
-        for batch in _batches(rows):
+        for group in group_by_length(np.array([len(row) for row in rows]), BATCH_PIECES):
+            batch = [rows[place] for place in group]
             width = len(batch[-1])
             ids = np.full((len(batch), width), tokenizer.pad_token_id)
             mask = np.zeros_like(ids)
             for i, row in enumerate(batch):
                 ids[i, : len(row)], mask[i, : len(row)] = row, 1
             encoder(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask))
-
-
-def _batches(rows: list[list[int]]) -> Iterator[list[list[int]]]:
-    start = filled = 0
-    for end, row in enumerate(rows):
-        padded = (end + 1 - start) * len(row)
-        wasteful = filled >= FEWEST_PIECES and filled + len(row) < (1 - PADDING) * padded
-        if end > start and (padded > BATCH_PIECES or wasteful):
-            yield rows[start:end]
-            start, filled = end, 0
-        filled += len(row)
-    yield rows[start:]
 
 
 def make_classifier(encoder: Path, labels: Sequence[str], weights: Any = None) -> tuple[Any, Any]:

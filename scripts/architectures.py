@@ -124,7 +124,7 @@ class EncoderShim(HFShim):
     """The encoder without its pooler, in mixed precision on any device; predictions wholly in bfloat16."""
 
     def __init__(self, objects: HFObjects, precision: str) -> None:
-        super().__init__(objects, model_cls=PoolerlessModel)  # type: ignore[arg-type]
+        super().__init__(objects, model_cls=LeanModel)  # type: ignore[arg-type]
         self.precision = precision
         self.cores: ThreadPoolExecutor | None = None
         self._forget()
@@ -245,17 +245,17 @@ def _prepare_gradient(weights: Tensor, optimizer: Optimizer) -> None:
             weights.grad.mul_(optimizer.grad_clip / norm)
 
 
-class PoolerlessModel:
-    """AutoModel, less the pooler, which no token needs."""
+class LeanModel:
+    """AutoModel, less the pooler, which no token needs, and with layers that cost less."""
 
     @staticmethod
     def from_pretrained(name: Any, config: PretrainedConfig, **kwargs: Any) -> PreTrainedModel:
         config = _with_fused_gelu(config)
-        return _without_pooler(AutoModel.from_pretrained(name, config=config, use_safetensors=True, **kwargs))
+        return _lean(AutoModel.from_pretrained(name, config=config, use_safetensors=True, **kwargs))
 
     @staticmethod
     def from_config(config: PretrainedConfig, **kwargs: Any) -> PreTrainedModel:
-        return _without_pooler(AutoModel.from_config(_with_fused_gelu(config), **kwargs))
+        return _lean(AutoModel.from_config(_with_fused_gelu(config), **kwargs))
 
 
 def _with_fused_gelu(config: PretrainedConfig) -> PretrainedConfig:
@@ -265,13 +265,17 @@ def _with_fused_gelu(config: PretrainedConfig) -> PretrainedConfig:
     return config
 
 
-def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
+def _lean(model: PreTrainedModel) -> PreTrainedModel:
     if hasattr(model, "pooler"):
         model.pooler = None  # type: ignore[assignment]
     replace_layers(model, torch.nn.Dropout, lambda layer: Dropout(layer.p))
-    # It would tell that its plain attention was asked for, as we do in `compute`.
-    logging.getLogger(type(model).__module__).addFilter(lambda record: "attn_implementation" not in str(record.msg))
+    logging.getLogger(type(model).__module__).addFilter(_is_not_of_plain_attention)
     return model
+
+
+def _is_not_of_plain_attention(record: logging.LogRecord) -> bool:
+    """Hugging Face warns whoever asks for its plain attention, as `compute` does. A logger takes a filter once."""
+    return "attn_implementation" not in str(record.msg)
 
 
 def replace_layers(module: torch.nn.Module, kind: type, create: Callable[[Any], torch.nn.Module]) -> None:
@@ -334,7 +338,7 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
             model.attrs["name"],
             dict(settings._init_tokenizer_config),
             dict(settings._init_transformer_config),
-            model_cls=PoolerlessModel,  # type: ignore[arg-type]
+            model_cls=LeanModel,  # type: ignore[arg-type]
         )
         # Both would be saved with the model, and may be a path of this machine.
         objects.transformer.config._name_or_path = model.attrs["name"] = ""
