@@ -5,7 +5,6 @@ imports nothing of the project.
 """
 
 import copy
-import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,12 +27,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoModel, PretrainedConfig
 from transformers.modeling_utils import PreTrainedModel
+from transformers.models.albert import modeling_albert
+from transformers.models.bert import modeling_bert
 from transformers.utils.generic import ModelOutput
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 # Computed at once, padding included, by a core, all cores, a GPU; more would leave a CPU's caches
 CORE_PIECES, BATCH_PIECES, GPU_BATCH_PIECES = 1024, 2048, 16384
-PADDING, FEWEST_PIECES = 0.1, 128  # the most of a batch that is padding, unless it is a small one
+# The most of a batch that is padding, unless it has fewer pieces than these, where one more batch costs more
+PADDING, CORE_FEWEST, FEWEST, GPU_FEWEST = 0.1, 128, 512, 2048
 PLAIN_WINDOW = 128  # pieces of the longest window whose attention is computed plainly
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 STOPS, BLANKS = ([ord(character) for character in characters] for characters in (".?!", " \t\r\n"))
@@ -269,13 +271,11 @@ def _lean(model: PreTrainedModel) -> PreTrainedModel:
     if hasattr(model, "pooler"):
         model.pooler = None  # type: ignore[assignment]
     replace_layers(model, torch.nn.Dropout, lambda layer: Dropout(layer.p))
-    logging.getLogger(type(model).__module__).addFilter(_is_not_of_plain_attention)
+    for layer in model.modules():
+        for attention in (BertAttention, AlbertAttention):
+            if isinstance(layer, attention.__base__) and layer.position_embedding_type == "absolute":
+                layer.__class__ = attention
     return model
-
-
-def _is_not_of_plain_attention(record: logging.LogRecord) -> bool:
-    """Hugging Face warns whoever asks for its plain attention, as `compute` does. A logger takes a filter once."""
-    return "attn_implementation" not in str(record.msg)
 
 
 def replace_layers(module: torch.nn.Module, kind: type, create: Callable[[Any], torch.nn.Module]) -> None:
@@ -302,6 +302,55 @@ class Dropout(torch.nn.Dropout):
         bits = torch.from_numpy(words.view(np.int16)[: numbers.numel()]).view(numbers.shape)
         kept = torch.ge(bits, dropped - 2**15, out=torch.empty_like(numbers, requires_grad=False))
         return numbers * kept.mul_(2**16 / (2**16 - dropped))
+
+
+class BertAttention(modeling_bert.BertSelfAttention):
+    """BERT's attention, by `attend`."""
+
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any) -> tuple[Tensor]:
+        return (attend(self, self.dropout, hidden, attention_mask),)
+
+
+class AlbertAttention(modeling_albert.AlbertAttention):
+    """ALBERT's attention, by `attend`."""
+
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any) -> tuple[Tensor]:
+        context = self.dense(attend(self, self.attention_dropout, hidden, attention_mask))
+        return (self.LayerNorm(hidden + self.output_dropout(context)),)
+
+
+def attend(layer: Any, dropout: torch.nn.Module, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """What each piece takes from the others of its window.
+
+    hidden (Tensor): Windows x pieces x width.
+    mask (Tensor | None): Added to the scores, windows x 1 x 1 or pieces x pieces; none where nothing is padding.
+    RETURNS (Tensor): Windows x pieces x width.
+    """
+    heads = (layer.num_attention_heads, layer.attention_head_size)
+    query, key, value = (
+        project(hidden).unflatten(-1, heads).transpose(1, 2) for project in (layer.query, layer.key, layer.value)
+    )
+    if prefers_plain_attention(query, layer.training):
+        # Scores stay in the products' precision: in autocast's they would be in float32, at twice the traffic.
+        with torch.autocast(hidden.device.type, enabled=False):
+            scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+            if mask is not None:
+                scores += mask
+            context = dropout(scores.softmax(-1)) @ value
+    else:
+        rate = dropout.p if layer.training else 0.0
+        context = F.scaled_dot_product_attention(query, key, value, mask, rate)
+    return context.transpose(1, 2).flatten(2)
+
+
+def prefers_plain_attention(query: Tensor, training: bool) -> bool:
+    """Whether plain attention is faster than torch's fused one: on a CPU with dropout, or in short windows in bfloat16.
+
+    As measured with torch 2.13.
+    """
+    if query.device.type != "cpu":
+        return False
+    return training or (query.dtype == torch.bfloat16 and query.shape[-2] <= PLAIN_WINDOW)
 
 
 class PackedLinear(torch.nn.Module):
@@ -475,7 +524,7 @@ def encode(
     spans = np.concatenate([note + shift for note, shift in zip(windows, shifts, strict=False)])
     all_ids = np.concatenate(ids)
     places, batches, row = np.empty(len(all_ids), dtype=np.int64), [], 0
-    for group in group_by_length(spans[:, 1] - spans[:, 0], batch_pieces(encoder, cores, len(all_ids))):
+    for group in group_by_length(spans[:, 1] - spans[:, 0], *batch_pieces(encoder, cores, len(all_ids))):
         width = int(spans[group[-1]] @ (-1, 1)) + len(before) + len(after)
         batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(batch)
@@ -491,13 +540,13 @@ def encode(
     return compute(encoder, cores, batches), places
 
 
-def batch_pieces(encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, pieces: int) -> int:
-    """How many pieces to compute at once, padding included, if there are so many in all."""
+def batch_pieces(encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, pieces: int) -> tuple[int, int]:
+    """How many pieces to compute at once, padding included, if there are so many in all: at most, at least."""
     if encoder.device.type != "cpu":
-        return GPU_BATCH_PIECES
+        return GPU_BATCH_PIECES, GPU_FEWEST
     if cores is None:
-        return BATCH_PIECES
-    return min(CORE_PIECES, max(FEWEST_PIECES, -(-pieces // torch.get_num_threads())))
+        return BATCH_PIECES, FEWEST
+    return min(CORE_PIECES, max(CORE_FEWEST, -(-pieces // torch.get_num_threads()))), CORE_FEWEST
 
 
 def compute(
@@ -507,30 +556,18 @@ def compute(
 
     def compute_batch(batch: tuple[Tensor, Tensor]) -> Tensor:
         ids, mask = (tensor.to(encoder.device) for tensor in batch)
-        plain = prefers_plain_attention(encoder, ids.shape[1])
         with torch.inference_mode(not encoder.training):
-            # Asked for its weights, attention is computed plainly.
-            return encoder(ids, attention_mask=mask, output_attentions=plain).last_hidden_state.flatten(0, 1)
+            return encoder(ids, attention_mask=mask).last_hidden_state.flatten(0, 1)
 
     if cores is None or len(batches) == 1:
         return [compute_batch(batch) for batch in batches]
     return cores.map(compute_batch, batches)
 
 
-def prefers_plain_attention(encoder: PreTrainedModel, width: int) -> bool:
-    """Whether plain attention is faster than torch's fused one: on a CPU with dropout, or in short windows in bfloat16.
-
-    As measured with torch 2.13.
-    """
-    if encoder.device.type != "cpu":
-        return False
-    return encoder.training or (encoder.dtype == torch.bfloat16 and width <= PLAIN_WINDOW)
-
-
-def group_by_length(lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:
+def group_by_length(lengths: np.ndarray, size: int, fewest: int) -> Iterator[np.ndarray]:
     """Yield groups of places, from short to long, each of at most `size` when padded to its longest, or of one.
 
-    A group ends as well where padding would be more than `PADDING` of it, once it has `FEWEST_PIECES`.
+    A group ends as well where padding would be more than `PADDING` of it, once it has `fewest`.
     """
     order = np.argsort(lengths, kind="stable")
     sums = np.cumsum([0, *lengths[order]])
@@ -538,7 +575,7 @@ def group_by_length(lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:
     for end in range(1, len(order) + 1):
         if end < len(order):
             padded, filled = (end + 1 - start) * lengths[order[end]], sums[end] - sums[start]
-            wasteful = filled >= FEWEST_PIECES and filled + lengths[order[end]] < (1 - PADDING) * padded
+            wasteful = filled >= fewest and filled + lengths[order[end]] < (1 - PADDING) * padded
             if padded <= size and not wasteful:
                 continue
         yield order[start:end]

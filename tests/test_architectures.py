@@ -185,15 +185,15 @@ def test_output_does_not_depend_on_the_batch(nlp: Language, monkeypatch: pytest.
             np.testing.assert_allclose(vectors(nlp, [doc])[0], rows, atol=1e-5)
 
 
-@given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000))
-def test_windows_computed_together_are_of_similar_length(lengths: list[int], size: int):
-    groups = [np.array(lengths)[group] for group in architectures.group_by_length(np.array(lengths), size)]
+@given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000), st.integers(1, 1000))
+def test_windows_computed_together_are_of_similar_length(lengths: list[int], size: int, fewest: int):
+    groups = [np.array(lengths)[group] for group in architectures.group_by_length(np.array(lengths), size, fewest)]
     assert sorted(np.concatenate(groups)) == sorted(lengths)
     for group in groups:
         padded = len(group) * group.max()
         assert len(group) == 1 or padded <= size
         # One window more than the fewest pieces may have come before the padding was judged.
-        assert group.sum() >= (1 - architectures.PADDING) * padded or group[:-1].sum() < architectures.FEWEST_PIECES
+        assert group.sum() >= (1 - architectures.PADDING) * padded or group[:-1].sum() < fewest
     assert sum(map(len, groups)) == len(lengths)
 
 
@@ -301,15 +301,61 @@ def test_every_dropout_is_ours_and_alberts_activation_too(encoder: Path):
     torch.testing.assert_close(model.eval()(ids).last_hidden_state, theirs(ids).last_hidden_state, atol=1e-5, rtol=1e-4)
 
 
-def test_plain_attention_is_taken_where_it_is_faster(encoder: Path, caplog: pytest.LogCaptureFixture):
-    nlp = build(encoder, window=512, precision="bfloat16")
-    nlp("chest pain")
-    assert not caplog.records  # Hugging Face would tell that it was asked for plain attention
-    shim = nlp.get_pipe("transformer").model.shims[0]
-    cases = ((shim._copy, 128, True), (shim._copy, 129, False), (shim._model.eval(), 10, False))
-    for model, width, plain in cases:
-        assert architectures.prefers_plain_attention(model, width) is plain
-    assert architectures.prefers_plain_attention(shim._model.train(), 500)
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("width", [9, 200])  # longer than windows of plain attention
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attention_is_hugging_faces(encoder: Path, training: bool, width: int, dtype: torch.dtype):
+    ours = build(encoder).get_pipe("transformer").model.shims[0]._model
+    theirs = AutoModel.from_pretrained(encoder)
+    mask = torch.ones(2, width, dtype=torch.int64)
+    mask[1, width // 2 :] = 0
+    ids, close = torch.randint(5, 20, (2, width)), {torch.float32: 1e-4, torch.bfloat16: 0.1}[dtype]
+    gradient, found = torch.randn(2, width, encoders.WIDTH, dtype=dtype) * mask[..., None], {}
+    for model in (ours, theirs):
+        model.to(dtype).train(training)
+        for name, weights in model.named_parameters():
+            if name.endswith(("query.weight", "key.weight")):
+                weights.data *= 10  # so that pieces differ in what they take from others
+        for layer in model.modules():
+            if isinstance(layer, torch.nn.Dropout):
+                layer.p = 0.0
+            if hasattr(layer, "dropout_prob"):
+                layer.dropout_prob = 0.0
+        hidden = model(ids, attention_mask=mask).last_hidden_state
+        hidden.backward(gradient)
+        weights = next(value for name, value in model.named_parameters() if name.endswith("query.weight"))
+        found[model] = (hidden[mask == 1], weights.grad)
+    for mine, expected in zip(found[ours], found[theirs], strict=True):
+        assert (mine - expected).abs().max() < close * expected.abs().max()
+
+
+def test_attention_drops_in_training_only(encoder: Path):
+    model = build(encoder).get_pipe("transformer").model.shims[0]._model
+    for name, layer in model.named_modules():
+        if isinstance(layer, torch.nn.Dropout):
+            layer.p = 0.5 if name.endswith(("self.dropout", "attention_dropout")) else 0.0
+    ids = torch.randint(5, 20, (1, 30))
+    for training in (True, False):
+        model.train(training)
+        again = torch.equal(model(ids).last_hidden_state, model(ids).last_hidden_state)
+        assert again is not training
+
+
+def test_plain_attention_is_taken_where_it_is_faster(encoder: Path, monkeypatch: pytest.MonkeyPatch):
+    model = build(encoder).get_pipe("transformer").model.shims[0]._model
+    fused, calls = architectures.F.scaled_dot_product_attention, []
+    monkeypatch.setattr(
+        architectures.F, "scaled_dot_product_attention", lambda *parts: calls.append(1) or fused(*parts)
+    )
+    for dtype, training, width, plain in (
+        (torch.bfloat16, False, 128, True),
+        (torch.bfloat16, False, 129, False),
+        (torch.float32, False, 10, False),
+        (torch.float32, True, 200, True),
+    ):
+        calls.clear()
+        model.to(dtype).train(training)(torch.full((1, width), 5))
+        assert len(calls) == (0 if plain else model.config.num_hidden_layers)
 
 
 def test_unknown_precision_is_refused(encoder: Path):
