@@ -57,16 +57,16 @@ def main(
             }
             RESULTS.parent.mkdir(exist_ok=True)
             srsly.write_jsonl(RESULTS, [row], append=True, append_new_line=False)
-    report(scores)
+    report(scores, first)
 
 
-def report(scores: dict[str, list[float]]) -> None:
+def report(scores: dict[str, list[float]], first: int) -> None:
     """Print each side's F by seed, and the mean and spread of their differences."""
     rows = [(side, *(f"{100 * f:.2f}" for f in found), f"{100 * mean(found):.2f}") for side, found in scores.items()]
     ours, others = scores.values()
     apart = [100 * (one - other) for one, other in zip(ours, others, strict=True)]
     rows.append(("difference", *(f"{points:+.2f}" for points in apart), f"{mean(apart):+.2f}"))
-    header = ("strict F1, %", *(f"seed {number}" for number in range(1, len(apart) + 1)), "mean")
+    header = ("strict F1, %", *(f"seed {number}" for number in range(first, first + len(apart))), "mean")
     msg.table(rows, header=header, aligns=("l", *"r" * (len(header) - 1)), divider=True)
     if len(apart) > 1:
         msg.info(f"Spread of the difference over seeds (standard deviation): {stdev(apart):.2f} points")

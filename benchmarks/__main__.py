@@ -1,0 +1,54 @@
+"""Measure everything that README.md shows, one after the other: about two hours on two cores.
+
+python -m benchmarks training/sample/bert/model-best --bc5cdr ../shared/data/bc5cdr.tar.xz
+"""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from scripts import cli
+from scripts.note import InputError
+
+COMMANDS = (
+    "speed train {encoder} --notes 40",
+    "speed annotate {model} --share 0.6",
+    "speed annotate {model} --share 0.15 --sentences {bc5cdr}",
+    "speed annotate bert-base --share 0.04 --sentences {bc5cdr}",
+    "speed annotate albert-base --share 0.04 --sentences {bc5cdr}",
+    "memory {model}",
+    "accuracy sample {encoder} --epochs 4",
+    "accuracy {bc5cdr} {encoder} --epochs 1",
+)
+
+
+def main(
+    model: Annotated[Path, typer.Argument(help="Folder of a pipeline trained on the sample")],
+    bc5cdr: Annotated[Path, typer.Option(help="Folder or archive of BC5CDR's CoNLL files")],
+    encoder: Annotated[Path, typer.Option(help="Folder of the encoder to train")] = Path("encoders/bert-compact"),
+    only: Annotated[str, typer.Option(help="Only the commands that start so, such as speed")] = "",
+) -> None:
+    """Run every benchmark in a fresh process; the others go on when one fails."""
+    paths = {
+        name: shlex.quote(str(path)) for name, path in (("model", model), ("bc5cdr", bc5cdr), ("encoder", encoder))
+    }
+    failed = []
+    for command in COMMANDS:
+        if not command.startswith(only):
+            continue
+        line = command.format(**paths)
+        msg.divider(f"benchmarks.{line}")
+        name, *arguments = shlex.split(line)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], check=False).returncode:
+            failed.append(line)
+    if failed:
+        raise InputError(f"These did not succeed: {'; '.join(failed)}.")
+
+
+if __name__ == "__main__":
+    cli.run(main)
