@@ -405,12 +405,11 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVec
     lengths = [len(doc) for doc in docs]
     with shim.computing(is_train) as encoder:
         cores = None if is_train else shim.cores
-        hidden, computed = encode(encoder, cores, tokenizer, [note.ids for note in pieces], windows)
+        hidden, places = encode(encoder, cores, tokenizer, [note.ids for note in pieces], windows)
 
     def find() -> Tensor:
         with torch.inference_mode(not is_train):
-            tokens = torch.zeros(sum(lengths), model.get_dim("nO"), device=shim.device)
-            return pool(tokens, hidden, computed, pieces, lengths)
+            return pool(torch.cat(list(hidden)).float(), places, pieces, lengths)
 
     def split(tokens: Tensor) -> list[Floats2d]:
         return model.ops.xp.split(torch2xp(tokens), np.cumsum(lengths)[:-1])
@@ -511,21 +510,20 @@ def encode(
     tokenizer: Any,
     ids: list[np.ndarray],
     windows: list[np.ndarray],
-) -> tuple[Iterable[Tensor], list[tuple[np.ndarray, np.ndarray]]]:
+) -> tuple[Iterable[Tensor], np.ndarray]:
     """Compute all windows, those of similar length together.
 
     cores (ThreadPoolExecutor | None): What computes, if not this thread.
     ids (list[np.ndarray]): The pieces of each note.
     windows (list[np.ndarray]): The windows of each note, windows x 2.
-    RETURNS (tuple[Iterable[Tensor], list[tuple[np.ndarray, np.ndarray]]]): The hidden states as `compute` returns
-        them, padding and special pieces among them, and for each batch the numbers of its pieces, counted through all
-        notes, and their rows in it.
+    RETURNS (tuple[Iterable[Tensor], np.ndarray]): The hidden states as `compute` returns them, padding and special
+        pieces among them, and for each piece of all notes its row.
     """
     before, after = special_pieces(tokenizer)
     shifts = np.cumsum([0, *(len(note) for note in ids)])
     spans = np.concatenate([note + shift for note, shift in zip(windows, shifts, strict=False)])
     all_ids = np.concatenate(ids)
-    batches, computed = [], []
+    places, batches, row = np.empty(len(all_ids), dtype=np.int64), [], 0
     for group in group_by_length(spans[:, 1] - spans[:, 0], *batch_pieces(encoder, cores, len(all_ids))):
         width = int(spans[group[-1]] @ (-1, 1)) + len(before) + len(after)
         batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
@@ -534,17 +532,12 @@ def encode(
             filled = [*before, *all_ids[start:end], *after]
             batch[i, : len(filled)] = filled
             mask[i, : len(filled)] = 1
+            places[start:end] = row + len(before) + np.arange(end - start)
+            row += width
         batches.append((torch.from_numpy(batch), torch.from_numpy(mask)))
-        numbers = _count_on(spans[group, 0], spans[group, 1])
-        rows = np.arange(len(group)) * width + len(before)
-        computed.append((numbers, _count_on(rows, rows + spans[group] @ (-1, 1))))
-    return compute(encoder, cores, batches), computed
-
-
-def _count_on(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """The numbers from each start up to, not including, its end, one range after the other."""
-    lengths = ends - starts
-    return np.arange(lengths.sum()) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+    if not batches:  # blank notes only
+        return [torch.zeros(0, encoder.config.hidden_size, device=encoder.device)], places
+    return compute(encoder, cores, batches), places
 
 
 def batch_pieces(encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, pieces: int) -> tuple[int, int]:
@@ -589,36 +582,24 @@ def group_by_length(lengths: np.ndarray, size: int, fewest: int) -> Iterator[np.
         start = end
 
 
-def pool(
-    tokens: Tensor,
-    hidden: Iterable[Tensor],
-    computed: list[tuple[np.ndarray, np.ndarray]],
-    pieces: list[Pieces],
-    lengths: list[int],
-) -> Tensor:
-    """Add to each token the mean of its pieces, batch after batch, so that no more than one is held in float32.
+def pool(rows: Tensor, places: np.ndarray, pieces: list[Pieces], lengths: list[int]) -> Tensor:
+    """The mean of each token's pieces.
 
-    tokens (Tensor): Zeros, tokens of all notes x width, float32.
-    hidden, computed: As `encode` returns them.
+    rows (Tensor): Hidden states, rows x width.
+    places (np.ndarray): The row of each piece of all notes.
     lengths (list[int]): Tokens of each note.
-    RETURNS (Tensor): The tokens.
+    RETURNS (Tensor): Tokens of all notes x width, float32.
     """
     shifts = np.cumsum([0, *lengths])
     first = np.concatenate([note.first + shift for note, shift in zip(pieces, shifts, strict=False)])
-    last = np.concatenate([note.last + shift for note, shift in zip(pieces, shifts, strict=False)])
-    shares = 1 / np.maximum(1, np.bincount(_count_on(first, last), minlength=len(tokens))).astype(np.float32)
-    device = tokens.device
-    for states, (numbers, rows) in zip(hidden, computed, strict=True):
-        owners = _count_on(first[numbers], last[numbers])
-        order = np.argsort(owners, kind="stable")
-        owners, chosen = owners[order], np.repeat(rows, last[numbers] - first[numbers])[order]
-        bags = np.flatnonzero(np.diff(owners, prepend=-1))
-        places, offsets, weights, found = (
-            torch.from_numpy(array).to(device) for array in (chosen, bags, shares[owners], owners[bags])
-        )
-        sums = F.embedding_bag(places, states.float(), offsets, mode="sum", per_sample_weights=weights)
-        tokens.index_add_(0, found, sums)
-    return tokens
+    counts = np.concatenate([note.last - note.first for note in pieces])
+    steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    tokens = np.repeat(first, counts) + steps
+    order = np.argsort(tokens, kind="stable")
+    bags = np.searchsorted(tokens[order], np.arange(shifts[-1]))
+    chosen = np.repeat(places, counts)[order]
+    device = rows.device
+    return F.embedding_bag(torch.from_numpy(chosen).to(device), rows, torch.from_numpy(bags).to(device), mode="mean")
 
 
 # The listener
