@@ -3,8 +3,6 @@
 The file travels inside the packaged models, so it imports nothing of the project.
 """
 
-import ctypes
-import platform
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -50,18 +48,7 @@ def pipe(transformer: Transformer, stream: Iterable[Doc], *, batch_size: int) ->
 
 def _finish(transformer: Transformer, docs: list[Doc], vectors: Any) -> list[Doc]:
     transformer.set_annotations(docs, vectors)
-    give_back_memory()
     return docs
-
-
-def give_back_memory() -> None:
-    """Let glibc return all pages that hold nothing, elsewhere do nothing.
-
-    It keeps freed blocks for blocks that fit in, and as no two batches have the same shapes, a stream would take ever
-    more. Measured at 20 ms a batch (glibc 2.36).
-    """
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def batch_by_tokens(stream: Iterable[Doc], size: int) -> Iterator[list[Doc]]:

@@ -81,14 +81,6 @@ def test_no_more_is_read_ahead_than_said(nlp: Language, monkeypatch):
     assert nlp.get_pipe("transformer").model.shims[0].cores is None
 
 
-def test_memory_is_given_back_after_every_batch(nlp: Language, monkeypatch):
-    calls = []
-    monkeypatch.setattr(callbacks, "give_back_memory", lambda: calls.append(1))
-    set_batch(nlp, monkeypatch, 10)
-    list(nlp.pipe(["chest pain"] * 20))  # of two tokens each
-    assert len(calls) == 4
-
-
 def test_streams_side_by_side(nlp: Language, monkeypatch):
     set_batch(nlp, monkeypatch, 50)
     for one, other in zip(nlp.pipe(TEXTS), nlp.pipe(reversed(TEXTS)), strict=True):
