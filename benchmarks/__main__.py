@@ -3,7 +3,6 @@
 python -m benchmarks training/sample/bert/model-best --bc5cdr ../shared/data/bc5cdr.tar.xz
 """
 
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,16 +33,13 @@ def main(
     only: Annotated[str, typer.Option(help="Only the commands that start so, such as speed")] = "",
 ) -> None:
     """Run every benchmark in a fresh process; the others go on when one fails."""
-    paths = {
-        name: shlex.quote(str(path)) for name, path in (("model", model), ("bc5cdr", bc5cdr), ("encoder", encoder))
-    }
     failed = []
     for command in COMMANDS:
         if not command.startswith(only):
             continue
-        line = command.format(**paths)
+        name, *arguments = (part.format(model=model, bc5cdr=bc5cdr, encoder=encoder) for part in command.split())
+        line = " ".join((name, *arguments))
         msg.divider(f"benchmarks.{line}")
-        name, *arguments = shlex.split(line)
         if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], check=False).returncode:
             failed.append(line)
     if failed:
