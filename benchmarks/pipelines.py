@@ -27,6 +27,7 @@ STOCK = {
         "grad_scaler_config": {},
         "get_spans": {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96},
     },
+    "components.ner.factory": "ner",
     "components.ner.model.tok2vec": {
         "@architectures": "spacy-transformers.TransformerListener.v1",
         "grad_factor": 1.0,

@@ -1,5 +1,5 @@
 """Everything registered with spaCy, in one import: the file given to `spacy train --code`."""
 
-from scripts import architectures, callbacks, readers, threads, tokenizer
+from scripts import architectures, callbacks, readers, recognizer, threads, tokenizer
 
-__all__ = ["architectures", "callbacks", "readers", "threads", "tokenizer"]
+__all__ = ["architectures", "callbacks", "readers", "recognizer", "threads", "tokenizer"]

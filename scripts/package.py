@@ -37,7 +37,8 @@ LANG = "en"
 CONFIGS = Path(__file__).parents[1] / "configs"
 # The registered functions that the pipeline needs; files that travel import nothing of ours.
 TRAVELLING_CODE = [
-    Path(__file__).with_name(f"{name}.py") for name in ("architectures", "callbacks", "tokenizer", "threads")
+    Path(__file__).with_name(f"{name}.py")
+    for name in ("architectures", "callbacks", "recognizer", "tokenizer", "threads")
 ]
 # Installed with the package, each in the range that was tried: this version and its later patches.
 REQUIREMENTS = ("spacy", "spacy-transformers", "transformers", "torch")
