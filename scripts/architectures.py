@@ -57,6 +57,24 @@ class Pieces(NamedTuple):
     last: np.ndarray
 
 
+class Batch(NamedTuple):
+    """Windows that are computed together, and what becomes of their pieces.
+
+    ids, mask: Windows x pieces, with special ones and padding.
+    rows: Of all these pieces, numbered through, those of the first token, of the second and so on.
+    bags: Where each token begins in `rows`.
+    tokens: Their numbers among those of all notes.
+    counts: How many pieces each has in all.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    rows: Tensor
+    bags: Tensor
+    tokens: Tensor
+    counts: Tensor
+
+
 class TokenVectors:
     """What the encoder gives to spacy-transformers' component.
 
@@ -156,7 +174,7 @@ class EncoderShim(HFShim):
 
     @contextmanager
     def by_cores(self) -> Iterator[None]:
-        """Meanwhile predictions on a CPU are computed by each core on its own.
+        """Meanwhile predictions on a CPU are computed by each core on its own, and by this thread on one core.
 
         Cores that share a batch wait for each other after every product.
         """
@@ -165,6 +183,7 @@ class EncoderShim(HFShim):
             yield
             return
         cores = self.cores = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        torch.set_num_threads(1)
         try:
             yield
         finally:
@@ -404,12 +423,15 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVec
     windows = [cut_windows(note, limit - len(before) - len(after)) for note in pieces]
     lengths = [len(doc) for doc in docs]
     with shim.computing(is_train) as encoder:
-        cores = None if is_train else shim.cores
-        hidden, places = encode(encoder, cores, tokenizer, [note.ids for note in pieces], windows)
+        batches = list(make_batches(encoder, shim.cores, tokenizer, pieces, windows, lengths))
+        parts = compute(encoder, shim.cores if not is_train else None, batches)
 
     def find() -> Tensor:
         with torch.inference_mode(not is_train):
-            return pool(torch.cat(list(hidden)).float(), places, pieces, lengths)
+            tokens = torch.zeros(sum(lengths), encoder.config.hidden_size, device=encoder.device)
+            for numbers, part in parts:
+                tokens.index_add_(0, numbers, part)
+            return tokens
 
     def split(tokens: Tensor) -> list[Floats2d]:
         return model.ops.xp.split(torch2xp(tokens), np.cumsum(lengths)[:-1])
@@ -504,40 +526,54 @@ def _next_end(start: int, total: int, limit: int, ends_by_rank: list[np.ndarray]
     return start + share
 
 
-def encode(
+def make_batches(
     encoder: PreTrainedModel,
     cores: ThreadPoolExecutor | None,
     tokenizer: Any,
-    ids: list[np.ndarray],
+    pieces: list[Pieces],
     windows: list[np.ndarray],
-) -> tuple[Iterable[Tensor], np.ndarray]:
-    """Compute all windows, those of similar length together.
+    lengths: list[int],
+) -> Iterator[Batch]:
+    """Yield all windows, those of similar length together.
 
     cores (ThreadPoolExecutor | None): What computes, if not this thread.
-    ids (list[np.ndarray]): The pieces of each note.
     windows (list[np.ndarray]): The windows of each note, windows x 2.
-    RETURNS (tuple[Iterable[Tensor], np.ndarray]): The hidden states as `compute` returns them, padding and special
-        pieces among them, and for each piece of all notes its row.
+    lengths (list[int]): Tokens of each note.
     """
     before, after = special_pieces(tokenizer)
-    shifts = np.cumsum([0, *(len(note) for note in ids)])
+    shifts = np.cumsum([0, *(len(note.ids) for note in pieces)])
     spans = np.concatenate([note + shift for note, shift in zip(windows, shifts, strict=False)])
-    all_ids = np.concatenate(ids)
-    places, batches, row = np.empty(len(all_ids), dtype=np.int64), [], 0
-    for group in group_by_length(spans[:, 1] - spans[:, 0], *batch_pieces(encoder, cores, len(all_ids))):
+    ids = np.concatenate([note.ids for note in pieces])
+    tokens, starts = find_tokens(pieces, lengths)
+    counts = np.bincount(tokens, minlength=sum(lengths))
+    for group in group_by_length(spans[:, 1] - spans[:, 0], *batch_pieces(encoder, cores, len(ids))):
         width = int(spans[group[-1]] @ (-1, 1)) + len(before) + len(after)
         batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(batch)
+        rows = []
         for i, (start, end) in enumerate(spans[group]):
-            filled = [*before, *all_ids[start:end], *after]
+            filled = [*before, *ids[start:end], *after]
             batch[i, : len(filled)] = filled
             mask[i, : len(filled)] = 1
-            places[start:end] = row + len(before) + np.arange(end - start)
-            row += width
-        batches.append((torch.from_numpy(batch), torch.from_numpy(mask)))
-    if not batches:  # blank notes only
-        return [torch.zeros(0, encoder.config.hidden_size, device=encoder.device)], places
-    return compute(encoder, cores, batches), places
+            rows.append(np.repeat(np.arange(end - start), np.diff(starts[start : end + 1])) + i * width + len(before))
+        covered = np.concatenate([tokens[starts[start] : starts[end]] for start, end in spans[group]])
+        order = np.argsort(covered, kind="stable")
+        numbers, bags = np.unique(covered[order], return_index=True)
+        arrays = (batch, mask, np.concatenate(rows)[order], bags, numbers, counts[numbers])
+        yield Batch(*(torch.from_numpy(array).to(encoder.device) for array in arrays))
+
+
+def find_tokens(pieces: list[Pieces], lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of each piece, as numbers among those of all notes.
+
+    lengths (list[int]): Tokens of each note.
+    RETURNS (tuple[np.ndarray, np.ndarray]): The tokens, those of one piece after the other, and the places where each
+        piece begins among them, with the end behind.
+    """
+    first = np.concatenate([note.first + shift for note, shift in zip(pieces, np.cumsum([0, *lengths]), strict=False)])
+    counts = np.concatenate([note.last - note.first for note in pieces])
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    return np.repeat(first - starts[:-1], counts) + np.arange(starts[-1]), starts
 
 
 def batch_pieces(encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, pieces: int) -> tuple[int, int]:
@@ -546,18 +582,21 @@ def batch_pieces(encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, pie
         return GPU_BATCH_PIECES, GPU_FEWEST
     if cores is None:
         return BATCH_PIECES, FEWEST
-    return min(CORE_PIECES, max(CORE_FEWEST, -(-pieces // torch.get_num_threads()))), CORE_FEWEST
+    return min(CORE_PIECES, max(CORE_FEWEST, -(-pieces // cores._max_workers))), CORE_FEWEST
 
 
 def compute(
-    encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, batches: list[tuple[Tensor, Tensor]]
-) -> Iterable[Tensor]:
-    """The hidden states of each batch of ids and mask, rows x width; of those that cores compute, as they come."""
+    encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, batches: Sequence[Batch]
+) -> Iterable[tuple[Tensor, Tensor]]:
+    """The tokens of each batch and their vectors, tokens x width in float32; what cores compute comes when it is done.
 
-    def compute_batch(batch: tuple[Tensor, Tensor]) -> Tensor:
-        ids, mask = (tensor.to(encoder.device) for tensor in batch)
+    A vector is the mean of the token's pieces; of a token that windows cut, each batch gives its pieces' share of it.
+    """
+
+    def compute_batch(batch: Batch) -> tuple[Tensor, Tensor]:
         with torch.inference_mode(not encoder.training):
-            return encoder(ids, attention_mask=mask).last_hidden_state.flatten(0, 1)
+            hidden = encoder(batch.ids, attention_mask=batch.mask).last_hidden_state.flatten(0, 1).float()
+            return batch.tokens, F.embedding_bag(batch.rows, hidden, batch.bags, mode="sum") / batch.counts[:, None]
 
     if cores is None or len(batches) == 1:
         return [compute_batch(batch) for batch in batches]
@@ -580,26 +619,6 @@ def group_by_length(lengths: np.ndarray, size: int, fewest: int) -> Iterator[np.
                 continue
         yield order[start:end]
         start = end
-
-
-def pool(rows: Tensor, places: np.ndarray, pieces: list[Pieces], lengths: list[int]) -> Tensor:
-    """The mean of each token's pieces.
-
-    rows (Tensor): Hidden states, rows x width.
-    places (np.ndarray): The row of each piece of all notes.
-    lengths (list[int]): Tokens of each note.
-    RETURNS (Tensor): Tokens of all notes x width, float32.
-    """
-    shifts = np.cumsum([0, *lengths])
-    first = np.concatenate([note.first + shift for note, shift in zip(pieces, shifts, strict=False)])
-    counts = np.concatenate([note.last - note.first for note in pieces])
-    steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    tokens = np.repeat(first, counts) + steps
-    order = np.argsort(tokens, kind="stable")
-    bags = np.searchsorted(tokens[order], np.arange(shifts[-1]))
-    chosen = np.repeat(places, counts)[order]
-    device = rows.device
-    return F.embedding_bag(torch.from_numpy(chosen).to(device), rows, torch.from_numpy(bags).to(device), mode="mean")
 
 
 # The listener
