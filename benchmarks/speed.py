@@ -8,6 +8,7 @@ Each round runs every contestant once, one after the other; the table has the me
 ratios within a round.
 """
 
+import gc
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -157,6 +158,8 @@ def show(
     """Run all, print their medians and keep every number."""
     for run in contestants.values():
         run(texts[:4])  # warm
+    gc.collect()
+    gc.freeze()  # one process holds all contestants: none pays for the others' objects
     seconds: list[dict[str, float]] = [
         {name: clock(run, texts) for name, run in contestants.items()} for _ in range(rounds)
     ]

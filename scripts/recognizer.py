@@ -37,18 +37,6 @@ class Found(NamedTuple):
     entities: list[Entity]
 
 
-@Language.factory(
-    "medner_ner",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
-    default_config={
-        "moves": None,
-        "update_with_oracle_cut_size": 100,
-        "model": DEFAULT_NER_MODEL,
-        "incorrect_spans_key": None,
-        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
-    },
-    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
-)
 def create_recognizer(
     nlp: Language,
     name: str,
@@ -58,7 +46,7 @@ def create_recognizer(
     incorrect_spans_key: str | None,
     scorer: Callable | None,
 ) -> "BatchRecognizer":
-    """In place of spaCy's factory "ner", with the same settings."""
+    """The factory "medner_ner", in place of spaCy's "ner", with the same settings."""
     return BatchRecognizer(
         nlp.vocab,
         model,
@@ -67,6 +55,22 @@ def create_recognizer(
         update_with_oracle_cut_size=update_with_oracle_cut_size,
         incorrect_spans_key=incorrect_spans_key,
         scorer=scorer,
+    )
+
+
+if not Language.has_factory("medner_ner"):  # this file may have come with another package before
+    Language.factory(
+        "medner_ner",
+        assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+        default_config={
+            "moves": None,
+            "update_with_oracle_cut_size": 100,
+            "model": DEFAULT_NER_MODEL,
+            "incorrect_spans_key": None,
+            "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+        },
+        default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+        func=create_recognizer,
     )
 
 
