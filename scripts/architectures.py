@@ -423,8 +423,8 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVec
     windows = [cut_windows(note, limit - len(before) - len(after)) for note in pieces]
     lengths = [len(doc) for doc in docs]
     with shim.computing(is_train) as encoder:
-        batches = list(make_batches(encoder, shim.cores, tokenizer, pieces, windows, lengths))
-        parts = compute(encoder, shim.cores if not is_train else None, batches)
+        cores = None if is_train else shim.cores
+        parts = compute(encoder, cores, list(make_batches(encoder, cores, tokenizer, pieces, windows, lengths)))
 
     def find() -> Tensor:
         with torch.inference_mode(not is_train):

@@ -126,7 +126,7 @@ class Scores:
     def find(self, token: Any, first: Any, before: Any) -> np.ndarray:
         """RETURNS (np.ndarray): States x actions.
 
-        token, first, before (np.ndarray | slice | int): The features of each state, tokens of the batch or `NONE`.
+        token, first, before (np.ndarray | int): The features of each state, tokens of the batch or `NONE`.
         """
         places = (np.add(token, 1), np.add(first, 1), np.add(before, 1))  # what stands for none comes first
         # Summed in spaCy's order, for the same result to the last bit

@@ -20,15 +20,15 @@ WORDS = ("chest", "pain", "denies", "aspirin", ".", "\n", "fever", "  ")
 TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join), min_size=1, max_size=8)
 
 
-def build(upper: bool = False, pieces: int = 2, labels: tuple[str, ...] = LABELS) -> Language:
+def build(upper: bool = False, pieces: int = 2) -> Language:
     nlp = create_nlp()
     tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 16, "depth": 1, "embed_size": 100, "window_size": 1,
         "maxout_pieces": 2, "subword_features": False, "pretrained_vectors": None}  # fmt: skip
     model = {"@architectures": "spacy.TransitionBasedParser.v2", "state_type": "ner", "extra_state_tokens": False,
         "hidden_width": 8, "maxout_pieces": pieces, "use_upper": upper, "nO": None, "tok2vec": tok2vec}  # fmt: skip
     nlp.add_pipe("medner_ner", name="ner", config={"model": model})
-    doc = nlp.make_doc(" ".join(["pain"] * len(labels)))
-    doc.ents = [Span(doc, place, place + 1, label) for place, label in enumerate(labels)]
+    doc = nlp.make_doc(" ".join(["pain"] * len(LABELS)))
+    doc.ents = [Span(doc, place, place + 1, label) for place, label in enumerate(LABELS)]
     nlp.initialize(lambda: [Example(doc.copy(), doc)])
     return nlp
 
