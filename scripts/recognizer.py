@@ -146,7 +146,7 @@ def search(scores: Scores, docs: Sequence[Doc], actions: Sequence[str]) -> list[
     outside = choose_outside(scores, docs, ends, actions)
     (opening,) = np.nonzero(outside != actions.index("O"))
     walks = [
-        walk([(token, actions[outside[token]]) for token in tokens.tolist()])
+        walk([(token, actions[int(outside[token])]) for token in tokens.tolist()])
         for tokens in np.split(opening, np.searchsorted(opening, ends[:-1]))
     ]
     entities: list[list[Entity]] = [[] for _ in docs]
