@@ -37,6 +37,7 @@ CORE_PIECES, BATCH_PIECES, GPU_BATCH_PIECES = 1024, 2048, 16384
 # The most of a batch that is padding, unless it has fewer pieces than these, where one more batch costs more
 PADDING, CORE_FEWEST, FEWEST, GPU_FEWEST = 0.1, 128, 512, 2048
 PLAIN_WINDOW = 128  # pieces of the longest window whose attention is computed plainly
+TILE = 16  # rows that AMX multiplies at once; batches with such widths fill them, and have few different shapes
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 STOPS, BLANKS = ([ord(character) for character in characters] for characters in (".?!", " \t\r\n"))
 
@@ -55,6 +56,19 @@ class Pieces(NamedTuple):
     ends: np.ndarray
     first: np.ndarray
     last: np.ndarray
+
+
+class Sizes(NamedTuple):
+    """Of batches, in pieces.
+
+    most: Computed at once, padding included.
+    fewest: From which on a batch ends where padding would be too much of it.
+    step: What their widths are multiples of.
+    """
+
+    most: int
+    fewest: int
+    step: int
 
 
 class Batch(NamedTuple):
@@ -161,6 +175,16 @@ class EncoderShim(HFShim):
         if self.precision == "auto":
             return torch.bfloat16 if has_fast_bfloat16(self.device) else torch.float32
         return getattr(torch, self.precision)
+
+    def sizes(self, is_train: bool, pieces: int) -> Sizes:
+        """How to put together so many pieces, to train with or to predict from."""
+        if self.device.type != "cpu":
+            return Sizes(GPU_BATCH_PIECES, GPU_FEWEST, 1)
+        step = TILE if self.dtype == torch.bfloat16 and has_tiles() else 1
+        if is_train or self.cores is None:
+            return Sizes(BATCH_PIECES, FEWEST, step)
+        share = -(-pieces // self.cores._max_workers)
+        return Sizes(min(CORE_PIECES, max(CORE_FEWEST, share)), CORE_FEWEST, step)
 
     @contextmanager
     def computing(self, is_train: bool) -> Iterator[PreTrainedModel]:
@@ -363,13 +387,12 @@ def attend(layer: Any, dropout: torch.nn.Module, hidden: Tensor, mask: Tensor | 
 
 
 def prefers_plain_attention(query: Tensor, training: bool) -> bool:
-    """Whether plain attention is faster than torch's fused one: on a CPU with dropout, or in short windows in bfloat16.
-
-    As measured with torch 2.13.
+    """Whether plain attention is faster than torch's fused one, as measured with torch 2.13: on a CPU with dropout, or
+    in short windows in bfloat16 without AMX.
     """
     if query.device.type != "cpu":
         return False
-    return training or (query.dtype == torch.bfloat16 and query.shape[-2] <= PLAIN_WINDOW)
+    return training or (query.dtype == torch.bfloat16 and query.shape[-2] <= PLAIN_WINDOW and not has_tiles())
 
 
 class PackedLinear(torch.nn.Module):
@@ -392,6 +415,11 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in BF16_INSTRUCTIONS)
+
+
+def has_tiles() -> bool:
+    """Whether the CPU multiplies matrices in bfloat16 by tiles."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 # The layer
@@ -422,9 +450,10 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVec
     limit = min(model.attrs["window"], tokenizer.model_max_length, shim._model.config.max_position_embeddings)
     windows = [cut_windows(note, limit - len(before) - len(after)) for note in pieces]
     lengths = [len(doc) for doc in docs]
+    sizes = shim.sizes(is_train, sum(len(note.ids) for note in pieces))
     with shim.computing(is_train) as encoder:
-        cores = None if is_train else shim.cores
-        parts = compute(encoder, cores, list(make_batches(encoder, cores, tokenizer, pieces, windows, lengths)))
+        batches = list(make_batches(encoder, sizes, tokenizer, pieces, windows, lengths))
+        parts = compute(encoder, None if is_train else shim.cores, batches)
 
     def find() -> Tensor:
         with torch.inference_mode(not is_train):
@@ -528,7 +557,7 @@ def _next_end(start: int, total: int, limit: int, ends_by_rank: list[np.ndarray]
 
 def make_batches(
     encoder: PreTrainedModel,
-    cores: ThreadPoolExecutor | None,
+    sizes: Sizes,
     tokenizer: Any,
     pieces: list[Pieces],
     windows: list[np.ndarray],
@@ -536,7 +565,6 @@ def make_batches(
 ) -> Iterator[Batch]:
     """Yield all windows, those of similar length together.
 
-    cores (ThreadPoolExecutor | None): What computes, if not this thread.
     windows (list[np.ndarray]): The windows of each note, windows x 2.
     lengths (list[int]): Tokens of each note.
     """
@@ -546,8 +574,10 @@ def make_batches(
     ids = np.concatenate([note.ids for note in pieces])
     tokens, starts = find_tokens(pieces, lengths)
     counts = np.bincount(tokens, minlength=sum(lengths))
-    for group in group_by_length(spans[:, 1] - spans[:, 0], *batch_pieces(encoder, cores, len(ids))):
-        width = int(spans[group[-1]] @ (-1, 1)) + len(before) + len(after)
+    widths = -(-(spans @ (-1, 1) + len(before) + len(after)) // sizes.step) * sizes.step
+    widths = np.minimum(widths, encoder.config.max_position_embeddings)
+    for group in group_by_length(widths, sizes.most, sizes.fewest):
+        width = int(widths[group[-1]])
         batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(batch)
         rows = []
@@ -574,15 +604,6 @@ def find_tokens(pieces: list[Pieces], lengths: list[int]) -> tuple[np.ndarray, n
     counts = np.concatenate([note.last - note.first for note in pieces])
     starts = np.concatenate([[0], np.cumsum(counts)])
     return np.repeat(first - starts[:-1], counts) + np.arange(starts[-1]), starts
-
-
-def batch_pieces(encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, pieces: int) -> tuple[int, int]:
-    """How many pieces to compute at once, padding included, if there are so many in all: at most, at least."""
-    if encoder.device.type != "cpu":
-        return GPU_BATCH_PIECES, GPU_FEWEST
-    if cores is None:
-        return BATCH_PIECES, FEWEST
-    return min(CORE_PIECES, max(CORE_FEWEST, -(-pieces // cores._max_workers))), CORE_FEWEST
 
 
 def compute(
