@@ -93,12 +93,14 @@ def create_tokenizer() -> Callable[[Language], Tokenizer]:
 
 
 def _keep(orth: str, tokens: list[dict]) -> bool:
-    """Whether an exception of spaCy's suits notes: blanks, contractions (can't), Dr. and and/or.
+    """Whether an exception of spaCy's suits notes: contractions (can't), Dr. and and/or.
 
     Not so emoticons (`8)` ends a bracket), letters with a stop (`mEq/L.` ends a sentence), months
     and states (`Mass.` ends a finding), contractions without apostrophe (`im` and `id` are routes).
+    Nor blanks: they are tokens without one as well, and spaCy keeps no word of a note that comes
+    after an exception in its cache, so that few would be kept behind the first line.
     """
     if "'" in orth or "\u2019" in orth:
         return any(char.isalpha() for char in orth)
     word = len(orth) > 2 and orth[0].isalpha()
-    return orth.isspace() or (word and ("/" in orth or (orth[-1] == "." and tokens == [{ORTH: orth}])))
+    return word and ("/" in orth or (orth[-1] == "." and tokens == [{ORTH: orth}]))
