@@ -3,6 +3,8 @@
 The file travels inside the packaged models, so it imports nothing of the project.
 """
 
+import ctypes
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -13,6 +15,7 @@ from spacy.tokens import Doc
 from spacy.util import registry
 from spacy_transformers.pipeline_component import Transformer
 
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 AHEAD = 2  # batches that are with the encoder when one before them is handed on
 
 
@@ -48,7 +51,14 @@ def pipe(transformer: Transformer, stream: Iterable[Doc], *, batch_size: int) ->
 
 def _finish(transformer: Transformer, docs: list[Doc], vectors: Any) -> list[Doc]:
     transformer.set_annotations(docs, vectors)
+    give_back_memory()
     return docs
+
+
+def give_back_memory() -> None:
+    """Let the system have what is freed. glibc keeps it, and as batches have ever other shapes it would pile up."""
+    if hasattr(LIBC, "malloc_trim"):
+        LIBC.malloc_trim(0)
 
 
 def batch_by_tokens(stream: Iterable[Doc], size: int) -> Iterator[list[Doc]]:

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,6 +186,32 @@ def test_output_does_not_depend_on_the_batch(nlp: Language, monkeypatch: pytest.
             np.testing.assert_allclose(vectors(nlp, [doc])[0], rows, atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("tiles", [False, True])
+def test_batches_fill_tiles(
+    encoder: Path, precision: str, training: bool, tiles: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(architectures, "has_tiles", lambda: tiles)
+    nlp = build(encoder, window=500, precision=precision)
+    model = nlp.get_pipe("transformer").model
+    widest = model.shims[0]._model.config.max_position_embeddings = 3 * architectures.TILE + 2
+    widths: list[int] = []
+    compute = architectures.compute
+
+    def record(encoder: Any, cores: Any, batches: list[architectures.Batch]) -> Any:
+        widths.extend(batch.ids.shape[1] for batch in batches)
+        return compute(encoder, cores, batches)
+
+    monkeypatch.setattr(architectures, "compute", record)
+    short, long = nlp.make_doc("pain denied"), nlp.make_doc("pain " * 500)
+    model([short], is_train=training)
+    (note,) = architectures.read_pieces(tokenizer_of(nlp), [short])
+    assert widths == [architectures.TILE if tiles and precision == "bfloat16" else len(note.ids) + 2]
+    model([long], is_train=training)
+    assert max(widths) <= widest
+
+
 @given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000), st.integers(1, 1000))
 def test_windows_computed_together_are_of_similar_length(lengths: list[int], size: int, fewest: int):
     groups = [np.array(lengths)[group] for group in architectures.group_by_length(np.array(lengths), size, fewest)]
@@ -352,12 +379,15 @@ def test_plain_attention_is_taken_where_it_is_faster(
     monkeypatch.setattr(
         architectures.F, "scaled_dot_product_attention", lambda *parts: calls.append(1) or fused(*parts)
     )
-    for dtype, training, width, plain in (
-        (torch.bfloat16, False, 128, True),
-        (torch.bfloat16, False, 129, False),
-        (torch.float32, False, 10, False),
-        (torch.float32, True, 200, True),
+    for dtype, training, width, tiles, plain in (
+        (torch.bfloat16, False, 128, False, True),
+        (torch.bfloat16, False, 129, False, False),
+        (torch.bfloat16, False, 128, True, False),
+        (torch.float32, False, 10, False, False),
+        (torch.float32, True, 200, False, True),
+        (torch.bfloat16, True, 128, True, True),
     ):
+        monkeypatch.setattr(architectures, "has_tiles", lambda found=tiles: found)
         calls.clear()
         model.to(dtype).train(training)(torch.full((1, width), 5))
         assert len(calls) == (0 if plain else model.config.num_hidden_layers)

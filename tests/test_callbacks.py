@@ -3,6 +3,7 @@
 import threading
 from itertools import count, islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,6 +80,16 @@ def test_no_more_is_read_ahead_than_said(nlp: Language, monkeypatch):
     stream.close()
     assert next(numbers) <= 8 + (callbacks.AHEAD + 1) * 5
     assert nlp.get_pipe("transformer").model.shims[0].cores is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_freed_memory_is_given_back_with_every_batch_where_libc_can(nlp: Language, known: bool, monkeypatch):
+    given: list[int] = []
+    libc = SimpleNamespace(malloc_trim=given.append) if known else SimpleNamespace()
+    monkeypatch.setattr(callbacks, "LIBC", libc)
+    set_batch(nlp, monkeypatch, 2)
+    assert len(list(nlp.pipe(["chest pain"] * 5))) == 5
+    assert given == ([0] * 5 if known else [])
 
 
 def test_streams_side_by_side(nlp: Language, monkeypatch):

@@ -178,6 +178,18 @@ def test_a_long_line_without_blanks_takes_seconds(unit: str):
     assert time.perf_counter() - start < 5  # it takes 0.6 s at most; spaCy's own, minutes
 
 
+def test_words_behind_a_line_end_are_kept_in_the_cache():
+    tokenizer = spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": "medner.Tokenizer.v1"}}}).tokenizer
+    find, searched = tokenizer.infix_finditer, []
+    tokenizer.infix_finditer = lambda word: searched.append(word) or find(word)
+    searched.clear()
+    note = "\nfever\tdenied.\n\n worse \u00a0pain"
+    for expected in (["fever", "denied.", "worse", "pain"], []):
+        tokenizer(note)
+        assert [word for word in searched if not word.isspace()] == expected
+        searched.clear()
+
+
 def test_the_file_can_travel_in_a_package():
     source = Path(scripts.tokenizer.__file__).read_text(encoding="utf8")
     imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
