@@ -34,8 +34,9 @@ from transformers.utils.generic import ModelOutput
 PRECISIONS = ("auto", "float32", "bfloat16")
 # Computed at once, padding included, by a core, all cores, a GPU; more would leave a CPU's caches
 CORE_PIECES, BATCH_PIECES, GPU_BATCH_PIECES = 1024, 2048, 16384
-# The most of a batch that is padding, unless it has fewer pieces than these, where one more batch costs more
-PADDING, CORE_FEWEST, FEWEST, GPU_FEWEST = 0.1, 128, 512, 2048
+CORE_FEWEST = 128  # of a core, where there is little to share
+# Padding, in pieces, that costs about as much as one more batch: on a CPU, one that multiplies by tiles, a GPU
+SPARE, TILES_SPARE, GPU_SPARE = 64, 128, 256
 PLAIN_WINDOW = 128  # pieces of the longest window whose attention is computed plainly
 TILE = 16  # rows that AMX multiplies at once; batches with such widths fill them, and have few different shapes
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
@@ -62,12 +63,12 @@ class Sizes(NamedTuple):
     """Of batches, in pieces.
 
     most: Computed at once, padding included.
-    fewest: From which on a batch ends where padding would be too much of it.
+    spare: Padding that a batch may have.
     step: What their widths are multiples of.
     """
 
     most: int
-    fewest: int
+    spare: int
     step: int
 
 
@@ -179,12 +180,14 @@ class EncoderShim(HFShim):
     def sizes(self, is_train: bool, pieces: int) -> Sizes:
         """How to put together so many pieces, to train with or to predict from."""
         if self.device.type != "cpu":
-            return Sizes(GPU_BATCH_PIECES, GPU_FEWEST, 1)
-        step = TILE if self.dtype == torch.bfloat16 and has_tiles() else 1
+            return Sizes(GPU_BATCH_PIECES, GPU_SPARE, 1)
+        tiles = self.dtype == torch.bfloat16 and has_tiles()
+        spare, step = (TILES_SPARE, TILE) if tiles else (SPARE, 1)
         if is_train or self.cores is None:
-            return Sizes(BATCH_PIECES, FEWEST, step)
+            return Sizes(BATCH_PIECES, spare, step)
+        most = BATCH_PIECES if tiles else CORE_PIECES
         share = -(-pieces // self.cores._max_workers)
-        return Sizes(min(CORE_PIECES, max(CORE_FEWEST, share)), CORE_FEWEST, step)
+        return Sizes(min(most, max(CORE_FEWEST, share)), spare, step)
 
     @contextmanager
     def computing(self, is_train: bool) -> Iterator[PreTrainedModel]:
@@ -576,7 +579,7 @@ def make_batches(
     counts = np.bincount(tokens, minlength=sum(lengths))
     widths = -(-(spans @ (-1, 1) + len(before) + len(after)) // sizes.step) * sizes.step
     widths = np.minimum(widths, encoder.config.max_position_embeddings)
-    for group in group_by_length(widths, sizes.most, sizes.fewest):
+    for group in group_by_length(widths, sizes.most, sizes.spare):
         width = int(widths[group[-1]])
         batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(batch)
@@ -624,19 +627,18 @@ def compute(
     return cores.map(compute_batch, batches)
 
 
-def group_by_length(lengths: np.ndarray, size: int, fewest: int) -> Iterator[np.ndarray]:
-    """Yield groups of places, from short to long, each of at most `size` when padded to its longest, or of one.
+def group_by_length(lengths: np.ndarray, most: int, spare: int) -> Iterator[np.ndarray]:
+    """Yield groups of places, from short to long.
 
-    A group ends as well where padding would be more than `PADDING` of it, once it has `fewest`.
+    A group is at most `most` when padded to its longest, of which at most `spare` is padding, or it is of one.
     """
     order = np.argsort(lengths, kind="stable")
     sums = np.cumsum([0, *lengths[order]])
     start = 0
     for end in range(1, len(order) + 1):
         if end < len(order):
-            padded, filled = (end + 1 - start) * lengths[order[end]], sums[end] - sums[start]
-            wasteful = filled >= fewest and filled + lengths[order[end]] < (1 - PADDING) * padded
-            if padded <= size and not wasteful:
+            padded = (end + 1 - start) * lengths[order[end]]
+            if padded <= most and padded - (sums[end + 1] - sums[start]) <= spare:
                 continue
         yield order[start:end]
         start = end

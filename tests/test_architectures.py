@@ -213,15 +213,15 @@ def test_batches_fill_tiles(
 
 
 @given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000), st.integers(1, 1000))
-def test_windows_computed_together_are_of_similar_length(lengths: list[int], size: int, fewest: int):
-    groups = [np.array(lengths)[group] for group in architectures.group_by_length(np.array(lengths), size, fewest)]
-    assert sorted(np.concatenate(groups)) == sorted(lengths)
-    for group in groups:
+def test_windows_computed_together_are_of_similar_length(lengths: list[int], most: int, spare: int):
+    groups = [np.array(lengths)[group] for group in architectures.group_by_length(np.array(lengths), most, spare)]
+    assert np.concatenate(groups).tolist() == sorted(lengths)
+    for group, behind in zip(groups, [*groups[1:], None], strict=True):
         padded = len(group) * group.max()
-        assert len(group) == 1 or padded <= size
-        # One window more than the fewest pieces may have come before the padding was judged.
-        assert group.sum() >= (1 - architectures.PADDING) * padded or group[:-1].sum() < fewest
-    assert sum(map(len, groups)) == len(lengths)
+        assert len(group) == 1 or (padded <= most and padded - group.sum() <= spare)
+        if behind is not None:  # one more would have been too many
+            padded = (len(group) + 1) * behind[0]
+            assert padded > most or padded - group.sum() - behind[0] > spare
 
 
 def test_blank_notes_alone_are_taken(nlp: Language):

@@ -11,9 +11,10 @@ from spacy.language import Language
 from spacy.pipeline.ner import EntityRecognizer
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.util import raise_error
 
 from scripts.docs import create_nlp
-from scripts.recognizer import BatchRecognizer, Found
+from scripts.recognizer import TOKENS, BatchRecognizer, Found
 
 LABELS = ("problem", "treatment", "side-effect")
 WORDS = ("chest", "pain", "denies", "aspirin", ".", "\n", "fever", "  ")
@@ -101,6 +102,33 @@ def test_a_label_added_later_is_left_to_spacy() -> None:
     theirs = EntityRecognizer(nlp.vocab, ner.model, "ner", moves=ner.moves)
     docs, same = ([nlp.make_doc("she denies chest pain")] for _ in range(2))
     assert annotate(ner, docs) == annotate(theirs, same)
+
+
+def test_a_batch_is_handed_on_as_soon_as_its_tokens_have_come(nlp: Language) -> None:
+    docs, taken = [nlp.make_doc("pain " * 400) for _ in range(20)], []
+    found = nlp.get_pipe("ner").pipe((taken.append(doc) or doc for doc in docs), batch_size=1000)
+    assert next(found) is docs[0]
+    assert len(taken) == -(-TOKENS // 400)
+    assert [docs[0], *found] == docs
+
+
+def test_a_batch_that_fails_is_told_and_the_others_come(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    ner: Any = nlp.get_pipe("ner")
+    docs = [nlp.make_doc(word * TOKENS) for word in ("pain ", "fever ", "cough ")]
+    predict, told = ner.predict, []
+
+    def fail(batch: list[Doc]) -> Any:
+        if docs[1] in batch:
+            raise ValueError("no memory")
+        return predict(batch)
+
+    monkeypatch.setattr(ner, "predict", fail)
+    with pytest.raises(ValueError, match="no memory"):
+        list(ner.pipe(docs))
+    ner.set_error_handler(lambda name, pipe, failed, error: told.append((name, pipe, failed, str(error))))
+    assert [*ner.pipe(docs)] == [docs[0], docs[2]]
+    assert told == [("ner", ner, [docs[1]], "no memory")]
+    ner.set_error_handler(raise_error)
 
 
 def test_it_is_saved_and_loaded(tmp_path: Any) -> None:
