@@ -212,6 +212,22 @@ def test_batches_fill_tiles(
     assert max(widths) <= widest
 
 
+@pytest.mark.parametrize("tiles", [False, True])
+def test_cores_share_what_there_is(encoder: Path, tiles: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(architectures, "has_tiles", lambda: tiles)
+    shim = build(encoder, precision="bfloat16").get_pipe("transformer").model.shims[0]
+    assert shim.sizes(False, 10**6).most == architectures.BATCH_PIECES
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    with shim.by_cores():
+        full = architectures.BATCH_PIECES if tiles else architectures.CORE_PIECES
+        shares = {4: architectures.CORE_FEWEST, 1001: 251, 10**6: full}
+        found = {pieces: shim.sizes(False, pieces).most for pieces in shares}
+        assert shim.sizes(True, 1001).most == architectures.BATCH_PIECES
+    torch.set_num_threads(before)
+    assert found == shares
+
+
 @given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000), st.integers(1, 1000))
 def test_windows_computed_together_are_of_similar_length(lengths: list[int], most: int, spare: int):
     groups = [np.array(lengths)[group] for group in architectures.group_by_length(np.array(lengths), most, spare)]
