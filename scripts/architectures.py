@@ -32,11 +32,11 @@ from transformers.models.bert import modeling_bert
 from transformers.utils.generic import ModelOutput
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-# Computed at once, padding included, by a core, all cores, a GPU; more would leave a CPU's caches
+# Computed at once, padding included, by a core, by all or by a core in tiles, by a GPU; more would leave a CPU's caches
 CORE_PIECES, BATCH_PIECES, GPU_BATCH_PIECES = 1024, 2048, 16384
-CORE_FEWEST = 128  # of a core, where there is little to share
-# Padding, in pieces, that costs about as much as one more batch: on a CPU, one that multiplies by tiles, a GPU
-SPARE, TILES_SPARE, GPU_SPARE = 64, 128, 256
+CORE_FEWEST = 128  # by a core, where there is little to share
+# Padding, in pieces, that costs about as much as one more batch; that of a GPU is a guess
+SPARE, TILES_SPARE, GPU_SPARE = 64, 128, 2048
 PLAIN_WINDOW = 128  # pieces of the longest window whose attention is computed plainly
 TILE = 16  # rows that AMX multiplies at once; batches with such widths fill them, and have few different shapes
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
@@ -57,19 +57,6 @@ class Pieces(NamedTuple):
     ends: np.ndarray
     first: np.ndarray
     last: np.ndarray
-
-
-class Sizes(NamedTuple):
-    """Of batches, in pieces.
-
-    most: Computed at once, padding included.
-    spare: Padding that a batch may have.
-    step: What their widths are multiples of.
-    """
-
-    most: int
-    spare: int
-    step: int
 
 
 class Batch(NamedTuple):
@@ -177,17 +164,10 @@ class EncoderShim(HFShim):
             return torch.bfloat16 if has_fast_bfloat16(self.device) else torch.float32
         return getattr(torch, self.precision)
 
-    def sizes(self, is_train: bool, pieces: int) -> Sizes:
-        """How to put together so many pieces, to train with or to predict from."""
-        if self.device.type != "cpu":
-            return Sizes(GPU_BATCH_PIECES, GPU_SPARE, 1)
-        tiles = self.dtype == torch.bfloat16 and has_tiles()
-        spare, step = (TILES_SPARE, TILE) if tiles else (SPARE, 1)
-        if is_train or self.cores is None:
-            return Sizes(BATCH_PIECES, spare, step)
-        most = BATCH_PIECES if tiles else CORE_PIECES
-        share = -(-pieces // self.cores._max_workers)
-        return Sizes(min(most, max(CORE_FEWEST, share)), spare, step)
+    @property
+    def in_tiles(self) -> bool:
+        """Whether matrices are multiplied by AMX's tiles."""
+        return self.device.type == "cpu" and self.dtype == torch.bfloat16 and has_tiles()
 
     @contextmanager
     def computing(self, is_train: bool) -> Iterator[PreTrainedModel]:
@@ -453,10 +433,10 @@ def forward(model: Model, docs: Sequence[Doc], is_train: bool) -> tuple[TokenVec
     limit = min(model.attrs["window"], tokenizer.model_max_length, shim._model.config.max_position_embeddings)
     windows = [cut_windows(note, limit - len(before) - len(after)) for note in pieces]
     lengths = [len(doc) for doc in docs]
-    sizes = shim.sizes(is_train, sum(len(note.ids) for note in pieces))
+    cores = None if is_train else shim.cores
     with shim.computing(is_train) as encoder:
-        batches = list(make_batches(encoder, sizes, tokenizer, pieces, windows, lengths))
-        parts = compute(encoder, None if is_train else shim.cores, batches)
+        batches = list(make_batches(encoder, cores, shim.in_tiles, tokenizer, pieces, windows, lengths))
+        parts = compute(encoder, cores, batches)
 
     def find() -> Tensor:
         with torch.inference_mode(not is_train):
@@ -560,7 +540,8 @@ def _next_end(start: int, total: int, limit: int, ends_by_rank: list[np.ndarray]
 
 def make_batches(
     encoder: PreTrainedModel,
-    sizes: Sizes,
+    cores: ThreadPoolExecutor | None,
+    in_tiles: bool,
     tokenizer: Any,
     pieces: list[Pieces],
     windows: list[np.ndarray],
@@ -568,6 +549,8 @@ def make_batches(
 ) -> Iterator[Batch]:
     """Yield all windows, those of similar length together.
 
+    cores (ThreadPoolExecutor | None): What computes, if not this thread.
+    in_tiles (bool): Whether widths are to fill tiles.
     windows (list[np.ndarray]): The windows of each note, windows x 2.
     lengths (list[int]): Tokens of each note.
     """
@@ -577,9 +560,10 @@ def make_batches(
     ids = np.concatenate([note.ids for note in pieces])
     tokens, starts = find_tokens(pieces, lengths)
     counts = np.bincount(tokens, minlength=sum(lengths))
-    widths = -(-(spans @ (-1, 1) + len(before) + len(after)) // sizes.step) * sizes.step
-    widths = np.minimum(widths, encoder.config.max_position_embeddings)
-    for group in group_by_length(widths, sizes.most, sizes.spare):
+    widths = spans @ (-1, 1) + len(before) + len(after)
+    if in_tiles:
+        widths = np.minimum(-(-widths // TILE) * TILE, encoder.config.max_position_embeddings)
+    for group in group_by_length(widths, *batch_sizes(encoder, cores, in_tiles, int(widths.sum()))):
         width = int(widths[group[-1]])
         batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(batch)
@@ -607,6 +591,18 @@ def find_tokens(pieces: list[Pieces], lengths: list[int]) -> tuple[np.ndarray, n
     counts = np.concatenate([note.last - note.first for note in pieces])
     starts = np.concatenate([[0], np.cumsum(counts)])
     return np.repeat(first - starts[:-1], counts) + np.arange(starts[-1]), starts
+
+
+def batch_sizes(
+    encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, in_tiles: bool, pieces: int
+) -> tuple[int, int]:
+    """How many pieces to compute at once, if there are so many in all, and how many of these may be padding."""
+    if encoder.device.type != "cpu":
+        return GPU_BATCH_PIECES, GPU_SPARE
+    most = BATCH_PIECES if in_tiles or cores is None else CORE_PIECES
+    if cores is not None:
+        most = min(most, max(CORE_FEWEST, -(-pieces // cores._max_workers)))
+    return most, TILES_SPARE if in_tiles else SPARE
 
 
 def compute(

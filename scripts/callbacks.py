@@ -24,7 +24,7 @@ def create_read_ahead() -> Callable[[Language], Language]:
     """For `after_pipeline_creation`: our encoder takes notes from `nlp.pipe` ahead of the components behind it.
 
     Notes are encoded together until they have `max_batch_items` tokens, however many they are, so a stream is read up
-    to three times `max_batch_items` tokens ahead. What comes out, and in which order, stays the same.
+    to three times `max_batch_items` tokens ahead of these. What comes out, and in which order, stays the same.
     """
 
     def read_ahead(nlp: Language) -> Language:
@@ -56,7 +56,7 @@ def _finish(transformer: Transformer, docs: list[Doc], vectors: Any) -> list[Doc
 
 
 def give_back_memory() -> None:
-    """Let the system have what is freed. glibc keeps it, and as batches have ever other shapes it would pile up."""
+    """Let the system have what is freed. glibc keeps it, and as batches have ever new shapes it would pile up."""
     if hasattr(LIBC, "malloc_trim"):
         LIBC.malloc_trim(0)
 

@@ -9,7 +9,6 @@ The file travels inside the packaged models, so it imports nothing of the projec
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import reduce
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from thinc.api import Model
 
 FEATURES = 3  # of a state: the token, the first one of the open entity, the one before the token in it
 NONE = -1  # in place of a token
-TOKENS = 2048  # of a batch
+TOKENS = 2048  # with which a batch ends
 
 
 class Entity(NamedTuple):
@@ -80,23 +79,25 @@ class BatchRecognizer(EntityRecognizer):
     """spaCy's EntityRecognizer with a faster `predict`, which it leaves to spaCy's where an annotation is there before
     that the entities have to respect, and with models of another shape than that of our configs."""
 
-    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """As spaCy's, but a batch has `TOKENS` tokens; `batch_size` is not used, as so many may take long to come."""
-        tokens = 0
+    def pipe(self, docs: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
+        """As spaCy's, but a batch also ends once it has `TOKENS` tokens, so that long notes do not wait for others."""
+        batch, tokens = [], 0
+        for doc in docs:
+            batch.append(doc)
+            tokens += len(doc)
+            if tokens >= TOKENS or len(batch) >= batch_size:
+                yield from self._annotate(batch)
+                batch, tokens = [], 0
+        yield from self._annotate(batch)
 
-        def number(doc: Doc) -> int:
-            nonlocal tokens
-            tokens += max(1, len(doc))
-            return tokens // TOKENS
-
-        for _, batch in groupby(stream, number):
-            docs = list(batch)
-            try:
-                self.set_annotations(docs, self.predict(docs))
-            except Exception as error:
-                self.get_error_handler()(self.name, self, docs, error)
-            else:
-                yield from docs
+    def _annotate(self, docs: list[Doc]) -> list[Doc]:
+        """RETURNS (list[Doc]): The same, or none if they fail and that is not raised."""
+        try:
+            self.set_annotations(docs, self.predict(docs))
+        except Exception as error:
+            self.get_error_handler()(self.name, self, docs, error)
+            return []
+        return docs
 
     def predict(self, docs: Sequence[Doc]) -> Any:
         """RETURNS (list): What `set_annotations` takes, one for each Doc."""

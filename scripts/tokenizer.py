@@ -97,8 +97,8 @@ def _keep(orth: str, tokens: list[dict]) -> bool:
 
     Not so emoticons (`8)` ends a bracket), letters with a stop (`mEq/L.` ends a sentence), months
     and states (`Mass.` ends a finding), contractions without apostrophe (`im` and `id` are routes).
-    Nor blanks: they are tokens without one as well, and spaCy keeps no word of a note that comes
-    after an exception in its cache, so that few would be kept behind the first line.
+    Nor blanks: they become tokens anyway, and once a note has had an exception spaCy caches none
+    of its later words, which would be all behind the first line.
     """
     if "'" in orth or "\u2019" in orth:
         return any(char.isalpha() for char in orth)

@@ -186,46 +186,62 @@ def test_output_does_not_depend_on_the_batch(nlp: Language, monkeypatch: pytest.
             np.testing.assert_allclose(vectors(nlp, [doc])[0], rows, atol=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("tiles", [False, True])
-def test_batches_fill_tiles(
-    encoder: Path, precision: str, training: bool, tiles: bool, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(architectures, "has_tiles", lambda: tiles)
-    nlp = build(encoder, window=500, precision=precision)
-    model = nlp.get_pipe("transformer").model
-    widest = model.shims[0]._model.config.max_position_embeddings = 3 * architectures.TILE + 2
-    widths: list[int] = []
-    compute = architectures.compute
+@pytest.fixture
+def widths(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """The widths of the batches of each call of the encoder layer from now on."""
+    compute, found = architectures.compute, []
 
     def record(encoder: Any, cores: Any, batches: list[architectures.Batch]) -> Any:
-        widths.extend(batch.ids.shape[1] for batch in batches)
+        found.append([batch.ids.shape[1] for batch in batches])
         return compute(encoder, cores, batches)
 
     monkeypatch.setattr(architectures, "compute", record)
-    short, long = nlp.make_doc("pain denied"), nlp.make_doc("pain " * 500)
-    model([short], is_train=training)
-    (note,) = architectures.read_pieces(tokenizer_of(nlp), [short])
-    assert widths == [architectures.TILE if tiles and precision == "bfloat16" else len(note.ids) + 2]
-    model([long], is_train=training)
-    assert max(widths) <= widest
+    return found
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("tiles", [False, True])
+def test_batches_fill_tiles(encoder: Path, precision: str, training: bool, tiles: bool, widths: Any, monkeypatch: Any):
+    monkeypatch.setattr(architectures, "has_tiles", lambda: tiles)
+    nlp = build(encoder, window=500, precision=precision)
+    model = nlp.get_pipe("transformer").model
+    widest = model.shims[0]._model.config.max_position_embeddings = 3 * architectures.TILE + 1
+    for text in ("pain denied", "pain " * 500):
+        doc = nlp.make_doc(text)
+        model([doc], is_train=training)
+        (note,) = architectures.read_pieces(tokenizer_of(nlp), [doc])
+        longest = int(np.diff(architectures.cut_windows(note, widest - 2)).max()) + 2
+        filled = min(widest, -(-longest // architectures.TILE) * architectures.TILE)
+        assert widths.pop()[-1] == (filled if tiles and precision == "bfloat16" else longest)
+    assert longest > widest - architectures.TILE
+
+
+def test_tiles_change_no_vector(nlp: Language, monkeypatch: pytest.MonkeyPatch):
+    docs = [nlp.make_doc(text) for text in ["pain", "", *LINES[:4], "chest pain . " * 30, HOSTILE["emoji"]]]
+    plain = vectors(nlp, docs)
+    monkeypatch.setattr(architectures.EncoderShim, "in_tiles", True)
+    for rows, expected in zip(vectors(nlp, docs), plain, strict=True):
+        np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("tiles", [False, True])
-def test_cores_share_what_there_is(encoder: Path, tiles: bool, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(architectures, "has_tiles", lambda: tiles)
-    shim = build(encoder, precision="bfloat16").get_pipe("transformer").model.shims[0]
-    assert shim.sizes(False, 10**6).most == architectures.BATCH_PIECES
+@pytest.mark.parametrize("words", [1, 3])
+def test_cores_share_what_there_is(nlp: Language, tiles: bool, words: int, widths: Any, monkeypatch: Any):
+    monkeypatch.setattr(architectures.EncoderShim, "in_tiles", tiles)
+    monkeypatch.setattr(architectures, "CORE_FEWEST", 1)
+    model = nlp.get_pipe("transformer").model
+    docs = [nlp.make_doc("pain " * words)] * 8
     before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    with shim.by_cores():
-        full = architectures.BATCH_PIECES if tiles else architectures.CORE_PIECES
-        shares = {4: architectures.CORE_FEWEST, 1001: 251, 10**6: full}
-        found = {pieces: shim.sizes(False, pieces).most for pieces in shares}
-        assert shim.sizes(True, 1001).most == architectures.BATCH_PIECES
-    torch.set_num_threads(before)
-    assert found == shares
+    try:
+        torch.set_num_threads(4)
+        with model.shims[0].by_cores():
+            model.predict(docs)
+    finally:
+        torch.set_num_threads(before)
+    assert len(widths.pop()) == 4
+    model.predict(docs)
+    assert len(widths.pop()) == 1
 
 
 @given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000), st.integers(1, 1000))

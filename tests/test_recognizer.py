@@ -11,7 +11,6 @@ from spacy.language import Language
 from spacy.pipeline.ner import EntityRecognizer
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from spacy.util import raise_error
 
 from scripts.docs import create_nlp
 from scripts.recognizer import TOKENS, BatchRecognizer, Found
@@ -104,11 +103,12 @@ def test_a_label_added_later_is_left_to_spacy() -> None:
     assert annotate(ner, docs) == annotate(theirs, same)
 
 
-def test_a_batch_is_handed_on_as_soon_as_its_tokens_have_come(nlp: Language) -> None:
+@pytest.mark.parametrize(("size", "expected"), [(1000, -(-TOKENS // 400)), (3, 3)])
+def test_a_batch_is_handed_on_as_soon_as_it_is_full(nlp: Language, size: int, expected: int) -> None:
     docs, taken = [nlp.make_doc("pain " * 400) for _ in range(20)], []
-    found = nlp.get_pipe("ner").pipe((taken.append(doc) or doc for doc in docs), batch_size=1000)
+    found = nlp.get_pipe("ner").pipe((taken.append(doc) or doc for doc in docs), batch_size=size)
     assert next(found) is docs[0]
-    assert len(taken) == -(-TOKENS // 400)
+    assert len(taken) == expected
     assert [docs[0], *found] == docs
 
 
@@ -125,10 +125,10 @@ def test_a_batch_that_fails_is_told_and_the_others_come(nlp: Language, monkeypat
     monkeypatch.setattr(ner, "predict", fail)
     with pytest.raises(ValueError, match="no memory"):
         list(ner.pipe(docs))
-    ner.set_error_handler(lambda name, pipe, failed, error: told.append((name, pipe, failed, str(error))))
+    handle = lambda name, pipe, failed, error: told.append((name, pipe, failed, str(error)))  # noqa: E731
+    monkeypatch.setattr(ner, "error_handler", handle, raising=False)
     assert [*ner.pipe(docs)] == [docs[0], docs[2]]
     assert told == [("ner", ner, [docs[1]], "no memory")]
-    ner.set_error_handler(raise_error)
 
 
 def test_it_is_saved_and_loaded(tmp_path: Any) -> None:
