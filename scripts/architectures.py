@@ -39,6 +39,7 @@ CORE_FEWEST = 128  # by a core, where there is little to share
 SPARE, TILES_SPARE, GPU_SPARE = 64, 128, 2048
 PLAIN_WINDOW = 128  # pieces of the longest window whose attention is computed plainly
 TILE = 16  # rows that AMX multiplies at once; batches with such widths fill them, and have few different shapes
+NARROW = 64  # widths up to here fill half a tile: padding would cost more
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 STOPS, BLANKS = ([ord(character) for character in characters] for characters in (".?!", " \t\r\n"))
 
@@ -562,7 +563,8 @@ def make_batches(
     counts = np.bincount(tokens, minlength=sum(lengths))
     widths = spans @ (-1, 1) + len(before) + len(after)
     if in_tiles:
-        widths = np.minimum(-(-widths // TILE) * TILE, encoder.config.max_position_embeddings)
+        step = np.where(widths > NARROW, TILE, TILE // 2)
+        widths = np.minimum(-(-widths // step) * step, encoder.config.max_position_embeddings)
     for group in group_by_length(widths, *batch_sizes(encoder, cores, in_tiles, int(widths.sum()))):
         width = int(widths[group[-1]])
         batch = np.full((len(group), width), tokenizer.pad_token_id, dtype=np.int64)
