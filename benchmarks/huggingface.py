@@ -17,7 +17,7 @@ from transformers import (
     pipeline,
 )
 
-from scripts.architectures import SPARE, TILES_SPARE, group_by_length, has_tiles
+from scripts.architectures import CPU_BATCH, group_by_length
 from scripts.scorers import iob_tag
 
 BATCH_PIECES = 4096  # of the bare encoder, padding included
@@ -25,11 +25,10 @@ BATCH_PIECES = 4096  # of the bare encoder, padding included
 
 def encode_bare(encoder: Any, tokenizer: Any, texts: Sequence[str], window: int) -> None:
     """Tokenise all texts, cut them into windows, compute these from short to long, in the encoder's own precision."""
-    spare = TILES_SPARE if has_tiles() else SPARE
     cut = tokenizer(list(texts), truncation=True, max_length=window, return_overflowing_tokens=True)
     rows = cut["input_ids"]
     with torch.inference_mode():
-        for group in group_by_length(np.array([len(row) for row in rows]), BATCH_PIECES, spare):
+        for group in group_by_length(np.array([len(row) for row in rows]), BATCH_PIECES, CPU_BATCH[1]):
             batch = [rows[place] for place in group]
             width = len(batch[-1])
             ids = np.full((len(batch), width), tokenizer.pad_token_id)

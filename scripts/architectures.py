@@ -32,11 +32,10 @@ from transformers.models.bert import modeling_bert
 from transformers.utils.generic import ModelOutput
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-# Computed at once, padding included, by a core, by all or by a core in tiles, by a GPU; more would leave a CPU's caches
-CORE_PIECES, BATCH_PIECES, GPU_BATCH_PIECES = 1024, 2048, 16384
-CORE_FEWEST = 128  # by a core, where there is little to share
-# Padding, in pieces, that costs about as much as one more batch; that of a GPU is a guess
-SPARE, TILES_SPARE, GPU_SPARE = 64, 128, 2048
+# Pieces computed at once, and how many of these may be padding before one more batch costs less: by a core, by a core
+# in tiles, by this thread, by a GPU (guessed). More leaves its caches; with less padding there are more shapes.
+CORE_BATCH, TILES_BATCH, CPU_BATCH, GPU_BATCH = (1024, 64), (1536, 300), (2048, 128), (16384, 2048)
+CORE_FEWEST = 128  # pieces for a core, where there is little to share
 PLAIN_WINDOW = 128  # pieces of the longest window whose attention is computed plainly
 TILE = 16  # rows that AMX multiplies at once; batches with such widths fill them, and have few different shapes
 NARROW = 64  # widths up to here fill half a tile: padding would cost more
@@ -387,7 +386,7 @@ class PackedLinear(torch.nn.Module):
 
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), CORE_PIECES)
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), CORE_BATCH[0])
         self.bias = linear.bias
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -600,11 +599,11 @@ def batch_sizes(
 ) -> tuple[int, int]:
     """How many pieces to compute at once, if there are so many in all, and how many of these may be padding."""
     if encoder.device.type != "cpu":
-        return GPU_BATCH_PIECES, GPU_SPARE
-    most = BATCH_PIECES if in_tiles or cores is None else CORE_PIECES
-    if cores is not None:
-        most = min(most, max(CORE_FEWEST, -(-pieces // cores._max_workers)))
-    return most, TILES_SPARE if in_tiles else SPARE
+        return GPU_BATCH
+    if cores is None:
+        return CPU_BATCH
+    most, spare = TILES_BATCH if in_tiles else CORE_BATCH
+    return min(most, max(CORE_FEWEST, -(-pieces // cores._max_workers))), spare
 
 
 def compute(

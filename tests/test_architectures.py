@@ -180,7 +180,7 @@ def test_every_piece_is_computed_once(nlp: Language):
 def test_output_does_not_depend_on_the_batch(nlp: Language, monkeypatch: pytest.MonkeyPatch):
     docs = [nlp.make_doc(text) for text in ["pain", "", *LINES[:4], "\n\n", "chest pain . " * 30, HOSTILE["emoji"]]]
     together = vectors(nlp, docs)
-    monkeypatch.setattr(architectures, "BATCH_PIECES", 20)
+    monkeypatch.setattr(architectures, "CPU_BATCH", (20, 5))
     for doc, rows in zip(docs, together, strict=True):
         if len(doc):
             np.testing.assert_allclose(vectors(nlp, [doc])[0], rows, atol=1e-5)
