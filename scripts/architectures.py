@@ -34,7 +34,7 @@ from transformers.utils.generic import ModelOutput
 PRECISIONS = ("auto", "float32", "bfloat16")
 # Pieces computed at once, and how many of these may be padding before one more batch costs less: by a core, by a core
 # in tiles, by this thread, by a GPU (guessed). More leaves its caches; with less padding there are more shapes.
-CORE_BATCH, TILES_BATCH, CPU_BATCH, GPU_BATCH = (1024, 64), (1536, 300), (2048, 128), (16384, 2048)
+CORE_BATCH, TILES_BATCH, CPU_BATCH, GPU_BATCH = (1024, 64), (1280, 256), (2048, 128), (16384, 2048)
 CORE_FEWEST = 128  # pieces for a core, where there is little to share
 PLAIN_WINDOW = 128  # pieces of the longest window whose attention is computed plainly
 TILE = 16  # rows that AMX multiplies at once; batches with such widths fill them, and have few different shapes
