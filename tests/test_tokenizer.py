@@ -179,7 +179,7 @@ def test_a_long_line_without_blanks_takes_seconds(unit: str):
 
 
 def test_words_behind_a_line_end_are_kept_in_the_cache():
-    tokenizer = spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": "medner.Tokenizer.v1"}}}).tokenizer
+    tokenizer = scripts.tokenizer.create_tokenizer()(spacy.blank("en"))  # one of its own, as it is changed
     find, searched = tokenizer.infix_finditer, []
     tokenizer.infix_finditer = lambda word: searched.append(word) or find(word)
     searched.clear()
