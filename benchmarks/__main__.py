@@ -12,7 +12,7 @@ import typer
 from wasabi import msg
 
 from scripts import cli
-from scripts.note import InputError
+from scripts.cli import InputError
 
 COMMANDS = (
     "speed train {encoder} --notes 40",

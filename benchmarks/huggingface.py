@@ -17,8 +17,8 @@ from transformers import (
     pipeline,
 )
 
-from scripts.architectures import CPU_BATCH, group_by_length
-from scripts.scorers import iob_tag
+from scripts.runtime.architectures import CPU_BATCH, group_by_length
+from scripts.evaluate.scorers import iob_tag
 
 BATCH_PIECES = 4096  # of the bare encoder, padding included
 

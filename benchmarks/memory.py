@@ -17,8 +17,8 @@ import typer
 from wasabi import msg
 
 from scripts import cli
-from scripts.docs import create_nlp, read_docs
-from scripts.evaluate import describe_machine, load_model
+from scripts.corpus.docs import create_nlp, read_docs
+from scripts.evaluate.__main__ import describe_machine, load_model
 
 RESULTS = Path(__file__).parent / "results" / "memory.jsonl"
 LENGTHS = (2_000, 20_000)  # notes

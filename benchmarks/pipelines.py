@@ -11,7 +11,7 @@ from thinc.api import Config
 from transformers import AlbertConfig, AutoConfig, AutoModel, AutoTokenizer, BertConfig
 
 from scripts import functions  # noqa: F401  (registers our functions)
-from scripts.readers import create_notes_reader
+from scripts.train.readers import create_notes_reader
 
 # As in the config that `spacy init config --gpu` gives
 STOCK = {

@@ -26,10 +26,10 @@ from wasabi import msg
 
 from benchmarks.huggingface import encode_bare, make_classifier, make_pipeline, make_rows, make_trainer, tags_of
 from benchmarks.pipelines import SHAPES, build_ours, build_stock, encoder_of, load_ours, make_encoder, read_examples
-from scripts.docs import create_nlp, read_docs
-from scripts.evaluate import describe_machine
-from scripts.formats import conll
-from scripts.formats.files import read_files
+from scripts.corpus.docs import create_nlp, read_docs
+from scripts.evaluate.__main__ import describe_machine
+from scripts.convert.formats import conll
+from scripts.archives import read_files
 
 RESULTS = Path(__file__).parent / "results"
 PIPELINE_BATCHES = (1, 8, 32, 64)  # of the Hugging Face pipeline, of which the fastest counts

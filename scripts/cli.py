@@ -4,10 +4,11 @@ import sys
 from collections.abc import Callable
 
 import typer
-from thinc.api import require_gpu
 from wasabi import msg
 
-from scripts.note import InputError
+
+class InputError(Exception):
+    """Input that the user has to correct; the message is one sentence for the user, without note text."""
 
 
 def run(main: Callable | typer.Typer) -> None:
@@ -37,6 +38,8 @@ def use_gpu(number: int) -> None:
 
     RAISES (InputError): There is no such GPU, or torch was installed without support for it.
     """
+    from thinc.api import require_gpu  # loads torch, which a command that computes nothing does without
+
     try:
         if number >= 0:
             require_gpu(number)

@@ -1,5 +1,6 @@
 """Everything registered with spaCy, in one import: the file given to `spacy train --code`."""
 
-from scripts import architectures, callbacks, readers, recognizer, threads, tokenizer
+from scripts.runtime import architectures, fork, ner, stream, tokenizer
+from scripts.train import readers
 
-__all__ = ["architectures", "callbacks", "readers", "recognizer", "threads", "tokenizer"]
+__all__ = ["architectures", "fork", "ner", "readers", "stream", "tokenizer"]

@@ -1,81 +1,8 @@
-"""A copy of the project with a few sample notes, in which its commands are run for real."""
+"""How all tests run: hypothesis without deadlines, and the same examples in every run of CI."""
 
 import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
-import pytest
+from hypothesis import settings
 
-from scripts.formats import con
-from scripts.formats.files import read_files
-from scripts.split import assign
-from tests import encoders
-
-ROOT = Path(__file__).parents[1]
-PARTS = ("assets/sample/LICENSE", "assets/sample/README.md", "configs", "project.yml", "scripts")
-ENCODERS = {"bert": "encoders/bert-compact", "albert": "encoders/albert-compact"}
-SETTINGS = ["--vars.epochs", "1"]
-
-
-class Project:
-    """A copy of the project in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `python` with the arguments in the project's folder."""
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "ANSI_COLORS_DISABLED": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def path(self, name: str) -> Path:
-        return self.folder / name
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project with so few notes (4 train, 1 dev, 2 test) that an epoch is a step or two."""
-    return copy_project(tmp_path_factory.mktemp("project"))
-
-
-def copy_project(folder: Path) -> Project:
-    """Copy the project with a few sample notes and tiny encoders."""
-    for part in PARTS:
-        source, target = ROOT / part, folder / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    notes = assign(list(con.read(list(read_files(ROOT / "assets/sample/concepts")))))
-    for split, count in (("train", 4), ("dev", 1), ("test", 2)):
-        for note in [note for note in notes if note.split == split][:count]:
-            for file in (note.file, note.text_file):
-                target = folder / "assets/sample/concepts" / file
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / "assets/sample/concepts" / file, target)
-    _build_encoders(folder, [line for note in notes for line in note.text.splitlines() if line.strip()])
-    return Project(folder)
-
-
-def _build_encoders(folder: Path, lines: list[str]) -> None:
-    for name, build in (("bert", encoders.build_bert), ("albert", encoders.build_albert)):
-        (folder / ENCODERS[name]).mkdir(parents=True)
-        build(lines, folder / ENCODERS[name])
-
-
-@pytest.fixture(scope="session")
-def workflow(project: Project) -> Project:
-    """The project after `spacy project run all` with tiny encoders and one epoch, its output in run.log."""
-    done = project.run("-m", "spacy", "project", "run", "all", ".", *SETTINGS)
-    project.path("run.log").write_text(done.stdout + done.stderr, encoding="utf8")
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return project
+settings.register_profile("medner", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("medner")

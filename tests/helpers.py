@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import strategies as st
 
-from scripts.formats.files import File
-from scripts.note import Note
+from scripts.archives import File
+from scripts.corpus.note import Note
 
 OPEN_CORPORA = Path(__file__).parents[2] / "shared" / "data"
 

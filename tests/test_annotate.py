@@ -20,13 +20,13 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from tqdm import tqdm
 
-from scripts.annotate import annotate_shard, load_pipeline, main
-from scripts.docs import NOTE_ID, create_nlp
-from scripts.formats import brat, conll
-from scripts.formats.files import read_files
-from scripts.shards import Totals
-from scripts.sources import Text
-from scripts.writers import WRITERS
+from scripts.annotate.__main__ import annotate_shard, load_pipeline, main
+from scripts.annotate.shards import Totals
+from scripts.annotate.writers import WRITERS
+from scripts.archives import read_files
+from scripts.convert.formats import brat, conll
+from scripts.corpus.docs import NOTE_ID, create_nlp
+from scripts.corpus.texts import Text
 from tests.commands import Done, assert_fails, run
 from tests.helpers import tar_of, write_files, zip_of
 

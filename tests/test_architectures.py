@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from transformers import AutoModel
 
 from scripts import architectures
-from scripts.docs import create_nlp
+from scripts.corpus.docs import create_nlp
 from tests import encoders
 from tests.helpers import hostile_text
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.blocks import HASHES, EncodedNote, Vocabulary, divide, pack
-from scripts.note import InputError
+from scripts.cli import InputError
+from scripts.pretrain.blocks import HASHES, EncodedNote, Vocabulary, divide, pack
 
 CLS, SEP, MASK, PAD, LENGTH = 0, 1, 2, 3, 12
 # Of the pieces from 4 on, the even ones begin a word.

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.formats import brat, detect
-from scripts.formats.files import File, read_files
-from scripts.note import InputError, Note
+from scripts.archives import File, read_files
+from scripts.cli import InputError
+from scripts.convert.formats import brat, detect
+from scripts.corpus.note import Note
 from tests.helpers import file, hostile_text, open_corpus, problems, quoted
 
 TEXT = "She took zorvex 20 mg daily for\nsore elbow .\n"

@@ -15,7 +15,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from scripts import callbacks
-from scripts.docs import create_nlp
+from scripts.corpus.docs import create_nlp
 from tests import encoders
 from tests.test_architectures import LINES, build
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.formats import con, detect
-from scripts.note import InputError, Note
+from scripts.cli import InputError
+from scripts.convert.formats import con, detect
+from scripts.corpus.note import Note
 from tests.helpers import file, hostile_text, problems, quoted
 
 TEXT = "Ms. Quill had a sore left elbow .\nShe denies chest pain .\n"

@@ -6,8 +6,8 @@ import pytest
 from spacy.util import load_config
 
 from scripts import functions  # noqa: F401  (registers our functions)
-from scripts.docs import create_nlp
-from tests.conftest import ROOT
+from scripts.corpus.docs import create_nlp
+from tests.paths import ROOT
 
 CONFIGS = [ROOT / "configs" / f"{name}.cfg" for name in ("bert", "albert")]
 

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.formats import conll, detect
-from scripts.formats.files import read_files
-from scripts.note import InputError, Note
+from scripts.archives import read_files
+from scripts.cli import InputError
+from scripts.convert.formats import conll, detect
+from scripts.corpus.note import Note
 from tests.helpers import file, hostile_text, open_corpus, problems, quoted
 
 ROWS = "She O\nhas O\nchest B-problem\npain I-problem\n. O\n"

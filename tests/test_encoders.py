@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AlbertModel, AutoModel, AutoTokenizer, BertModel
 
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 ENCODERS = ROOT / "encoders"
 LIMIT = 45_000_000  # bytes of all files together

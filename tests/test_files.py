@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from scripts.formats.files import ARCHIVE_SUFFIXES, archive_stem, decode, is_utf8, open_members, pair, read_files
-from scripts.note import InputError
+from scripts.archives import ARCHIVE_SUFFIXES, archive_stem, decode, is_utf8, open_members, pair, read_files
+from scripts.cli import InputError
 from tests.helpers import file, paths, tar_of, write_files, zip_of
 
 NOTES = {"docs/a.txt": "She had pain .\n", "concepts/a.txt.con": 'c="pain" 1:2 1:2||t="problem"\n'}

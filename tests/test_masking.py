@@ -6,8 +6,8 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from scripts.blocks import Block, Vocabulary
 from scripts.masking import IGNORED, choose_words, make_batch, mask_block, odds, start_rate
+from scripts.pretrain.blocks import Block, Vocabulary
 
 CLS, SEP, MASK, PAD = 0, 1, 2, 3
 VOCABULARY = Vocabulary(np.arange(1000) % 2 == 0, np.arange(1000) < 4, CLS, SEP, MASK, PAD)

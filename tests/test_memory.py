@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 # Blocks as torch frees them, each with a small one behind it that stays; prints the MiB that the process then holds.
 CHURN = """
 import ctypes, sys
-from scripts.memory import return_freed_blocks
+from scripts.runtime.libc import return_freed_blocks
 
 if sys.argv[1] == "returning":
     return_freed_blocks()

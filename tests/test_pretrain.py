@@ -17,15 +17,15 @@ from safetensors.torch import load_file
 from transformers import AlbertConfig, AlbertModel, AutoModelForMaskedLM, AutoTokenizer, BertConfig, BertForMaskedLM
 
 from scripts import checkpoints
-from scripts.blocks import HASHES, encode_notes, read_vocabulary
-from scripts.formats.files import read_files
-from scripts.note import InputError
-from scripts.pretrain import Batches, load_encoder, main, read_corpus
-from scripts.train import check_encoder
+from scripts.archives import read_files
+from scripts.cli import InputError
+from scripts.pretrain.__main__ import Batches, load_encoder, main, read_corpus
+from scripts.pretrain.blocks import HASHES, encode_notes, read_vocabulary
+from scripts.train.__main__ import check_encoder
 from tests import encoders
 from tests.commands import Done, assert_fails, run
-from tests.conftest import ROOT
 from tests.helpers import write_files
+from tests.paths import ROOT
 
 NAMES = ("bert", "albert", "albert-wordpiece")
 WORK = "out-work"

@@ -12,8 +12,8 @@ from spacy.pipeline.ner import EntityRecognizer
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from scripts.docs import create_nlp
-from scripts.recognizer import TOKENS, BatchRecognizer, Found
+from scripts.corpus.docs import create_nlp
+from scripts.runtime.ner import TOKENS, BatchRecognizer, Found
 
 LABELS = ("problem", "treatment", "side-effect")
 WORDS = ("chest", "pain", "denies", "aspirin", ".", "\n", "fever", "  ")

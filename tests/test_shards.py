@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import srsly
 
-from scripts.note import InputError
-from scripts.shards import Manifest, Totals, check_output, open_manifest
-from scripts.sources import Failure
+from scripts.annotate.shards import Manifest, Totals, check_output, open_manifest
+from scripts.cli import InputError
+from scripts.corpus.texts import Failure
 
 SETTINGS = {"input": "/notes", "input_sha256": "1", "to": "lines"}
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.note import InputError
-from scripts.sources import Columns, Failure, Text, fingerprint, read_texts
+from scripts.cli import InputError
+from scripts.corpus.texts import Columns, Failure, Text, fingerprint, read_texts
 from tests.helpers import tar_of, write_files, zip_of
 from tests.test_files import link
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.note import InputError
-from scripts.tables import Row, read_csv, read_jsonl, read_parquet, table_of
+from scripts.cli import InputError
+from scripts.corpus.tables import Row, read_csv, read_jsonl, read_parquet, table_of
 from tests.helpers import hostile_text
 
 PATH = PurePosixPath("t.jsonl")

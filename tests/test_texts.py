@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.note import InputError
-from scripts.texts import read_texts
+from scripts.cli import InputError
+from scripts.pretrain.texts import read_texts
 from tests.helpers import tar_of, write_files
 
 

@@ -12,12 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+import scripts.tokenizer
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokenizer import Tokenizer
-
-import scripts.tokenizer
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "assets" / "sample"

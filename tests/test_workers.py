@@ -12,9 +12,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from scripts import workers
-from scripts.docs import create_nlp
-from scripts.sources import Failure, Text
-from scripts.workers import PROCESS_BATCH, annotate, cut
+from scripts.annotate.processes import PROCESS_BATCH, annotate, cut
+from scripts.corpus.docs import create_nlp
+from scripts.corpus.texts import Failure, Text
 
 PARENT = os.getpid()
 done_here: list[str] = []  # the texts that this process has done itself

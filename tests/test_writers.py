@@ -10,12 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 
-from scripts.docs import NOTE_ID, create_nlp
-from scripts.formats import brat, conll
-from scripts.formats.files import File, read_files
-from scripts.note import Note
-from scripts.sources import Text
-from scripts.writers import WRITERS, BratWriter, ann_lines, brat_config, cut_lines, safe_name
+from scripts.annotate.writers import WRITERS, BratWriter, ann_lines, brat_config, cut_lines, safe_name
+from scripts.archives import File, read_files
+from scripts.convert.formats import brat, conll
+from scripts.corpus.docs import NOTE_ID, create_nlp
+from scripts.corpus.note import Note
+from scripts.corpus.texts import Text
 from tests.helpers import hostile_text
 
 NLP = create_nlp()

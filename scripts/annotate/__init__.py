@@ -1,0 +1,1 @@
+"""Notes in bulk are annotated into files for brat, spaCy and other tools."""

@@ -1,0 +1,102 @@
+"""Results of several models lined up: scores with intervals, and the differences of each two with their tests."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from scripts.cli import InputError
+from scripts.compare.significance import Difference, compare_notes, holm, intervals, label_intervals, sentence
+
+AVERAGED = ("ents_p", "ents_r", "ents_f", "token_accuracy", "words_per_second")
+
+
+def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Line up the results of several models on the same notes.
+
+    results (list[dict[str, Any]]): Each as `evaluate` writes it.
+    RETURNS (dict[str, Any]): The test notes, `models` with scores, intervals and errors, `labels` with each label's F
+        and interval by model, `differences` between each two models with their tests.
+    RAISES (InputError): The models were measured on different notes.
+    """
+    if len({result["test_sha256"] for result in results}) > 1:
+        names = ", ".join(result["model"] for result in results)
+        raise InputError(f"{names} were evaluated on different notes: evaluate them again on the same.")
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        runs.setdefault(result["model"].partition("-seed")[0], []).append(result)
+    labels = sorted({label for result in results for label in result["per_note"]["labels"]})
+    tables = {name: np.mean([count_table(run, labels) for run in group], axis=0) for name, group in runs.items()}
+    by_label = {name: label_intervals(table) for name, table in tables.items()}
+    return {
+        **{key: results[0][key] for key in ("corpus", "notes", "words", "support", "test_sha256", "ceiling")},
+        "models": {name: summarise(group, tables[name]) for name, group in runs.items()},
+        "labels": {
+            label: {
+                name: {**mean_of(group, ("ents_per_type", label)), **by_label[name][i]._asdict()}
+                for name, group in runs.items()
+            }
+            for i, label in enumerate(labels)
+        },
+        "differences": [
+            describe(one, other, tables[one], tables[other], labels) for one, other in combinations(runs, 2)
+        ],
+    }
+
+
+def count_table(result: dict[str, Any], labels: list[str]) -> np.ndarray:
+    """The strict counts of a result, notes x labels x 3, for the labels of all models."""
+    found = result["per_note"]
+    table = np.zeros((len(found["notes"]), len(labels), 3))
+    if found["labels"]:
+        table[:, [labels.index(label) for label in found["labels"]]] = found["counts"]
+    return table
+
+
+def summarise(runs: list[dict[str, Any]], table: np.ndarray) -> dict[str, Any]:
+    """A model's scores: means over its runs, the spread of F over seeds, intervals over notes."""
+    first = runs[0]
+    f_scores = [run["ents_f"] for run in runs]
+    return {
+        **{key: first[key] for key in ("encoder", "machine", "versions", "errors")},
+        **{key: float(np.mean([run[key] for run in runs])) for key in AVERAGED},
+        "seeds": [run["seed"] for run in runs],
+        "spread": float(np.std(f_scores, ddof=1)) if len(runs) > 1 else None,
+        "intervals": {name: interval._asdict() for name, interval in intervals(table).items()},
+        "scores": {
+            name: {average: mean_of(runs, ("scores", name, average)) for average in scores}
+            for name, scores in first["scores"].items()
+        },
+    }
+
+
+def mean_of(runs: list[dict[str, Any]], keys: tuple[str, ...]) -> dict[str, float]:
+    """The mean over runs of a table of numbers that lies under `keys`; a label that a run never met counts as zeros."""
+    found = []
+    for run in runs:
+        value: Any = run
+        for key in keys:
+            value = value.get(key, {})
+        found.append(value)
+    names = next((list(value) for value in found if value), ["p", "r", "f", "support"])
+    return {name: float(np.mean([value.get(name, 0.0) for value in found])) for name in names}
+
+
+def describe(one: str, other: str, table: np.ndarray, against: np.ndarray, labels: list[str]) -> dict[str, Any]:
+    """The difference of two models, overall and by label, the latter's p-values corrected for their number."""
+    overall = compare_notes(table.sum(axis=1), against.sum(axis=1))
+    each = [compare_notes(table[:, i], against[:, i]) for i in range(len(labels))]
+    corrected = holm([result.p for result in each])
+    return {
+        "one": one,
+        "other": other,
+        **_row(overall),
+        "sentence": sentence(one, other, overall, len(table)),
+        "labels": {
+            label: {**_row(result), "p_holm": p} for label, result, p in zip(labels, each, corrected, strict=True)
+        },
+    }
+
+
+def _row(result: Difference) -> dict[str, float]:
+    return {"difference": result.difference, **result.interval._asdict(), "p": result.p}

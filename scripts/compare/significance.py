@@ -1,0 +1,108 @@
+"""How sure a score is, and whether a difference is more than chance: resampling of whole notes."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from scripts.corpus.scores import precision_recall_f1
+
+SAMPLES = 1000
+SHUFFLES = 10_000
+LEVEL = 0.95  # of intervals
+ALPHA = 0.05  # of tests
+FEWEST_NOTES = 6  # with five, no swapping of notes can reach p < 0.05: 2 / 2**5
+SEED = 42
+
+
+class Interval(NamedTuple):
+    """The middle 95 % of a score's resamples."""
+
+    low: float
+    high: float
+
+
+class Difference(NamedTuple):
+    """One model's F less another's on the same notes.
+
+    difference (float): Of the F scores, as shares of 1.
+    interval (Interval): Of the difference, by the paired bootstrap.
+    p (float): Two-sided, by approximate randomisation over notes.
+    """
+
+    difference: float
+    interval: Interval
+    p: float
+
+
+def f_scores(counts: np.ndarray) -> np.ndarray:
+    """F1 of counts of which the last axis is tp, fp, fn."""
+    return precision_recall_f1(counts)[..., 2]
+
+
+def resample(table: np.ndarray) -> np.ndarray:
+    """Counts of 1,000 draws of as many notes with replacement, the same draws for every table of as many notes.
+
+    table (np.ndarray): Counts by note, notes x ... x 3.
+    RETURNS (np.ndarray): samples x ... x 3.
+    """
+    notes = len(table)
+    weights = np.random.default_rng(SEED).multinomial(notes, np.full(notes, 1 / notes), size=SAMPLES)
+    return np.tensordot(weights, table, axes=1)
+
+
+def intervals(table: np.ndarray) -> dict[str, Interval]:
+    """95 % percentile intervals (Efron 1979) of P, R and F of all labels together.
+
+    table (np.ndarray): Counts by note and label, notes x labels x 3.
+    """
+    found = np.quantile(precision_recall_f1(resample(table.sum(axis=1))), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return {name: Interval(*column) for name, column in zip("prf", found.T.tolist(), strict=True)}
+
+
+def label_intervals(table: np.ndarray) -> list[Interval]:
+    """The same of each label's F."""
+    found = np.quantile(f_scores(resample(table)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return [Interval(*column) for column in found.T.tolist()]
+
+
+def compare_notes(one: np.ndarray, other: np.ndarray) -> Difference:
+    """Compare two models on the same notes by their F.
+
+    The p-value is that of approximate randomisation (Noreen 1989; Yeh 2000): how often notes whose results are
+    swapped between the models at random differ as much, (hits + 1) / (shuffles + 1).
+
+    one, other (np.ndarray): Counts by note, notes x 3.
+    """
+    difference = float(f_scores(one.sum(axis=0)) - f_scores(other.sum(axis=0)))
+    draws = f_scores(resample(one)) - f_scores(resample(other))
+    swap = np.random.default_rng(SEED).integers(0, 2, size=(SHUFFLES, len(one)))
+    moved = swap @ (other - one)
+    shuffled = f_scores(one.sum(axis=0) + moved) - f_scores(other.sum(axis=0) - moved)
+    hits = int((np.abs(shuffled) >= abs(difference) - 1e-12).sum())
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    return Difference(difference, Interval(low, high), (hits + 1) / (SHUFFLES + 1))
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """p-values corrected for their number, step-down (Holm 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    corrected, running = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = running
+    return corrected
+
+
+def sentence(one: str, other: str, result: Difference, notes: int) -> str:
+    """What a comparison on so many notes shows, in words, from the numbers."""
+    low, high = (100 * end for end in result.interval)
+    numbers = (
+        f"{one} less {other}: {100 * result.difference:+.2f} points of strict F1,"
+        f" 95 % interval {low:+.2f} to {high:+.2f}, p = {result.p:.4f}, {notes} notes"
+    )
+    if notes < FEWEST_NOTES:
+        return f"Whether {one} or {other} is better cannot be tested on so few notes ({numbers})."
+    if result.p >= ALPHA or low <= 0 <= high:
+        return f"No difference between {one} and {other} is shown ({numbers})."
+    better, worse = (one, other) if result.difference > 0 else (other, one)
+    return f"{better} is better than {worse} on these notes ({numbers})."

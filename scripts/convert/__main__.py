@@ -1,0 +1,49 @@
+"""Convert a corpus: notes in their own format become train, dev and test parts of spaCy Docs.
+
+python -m scripts.convert sample assets corpus/sample
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from scripts import cli
+from scripts.convert.formats import FORMATS
+from scripts.convert.source import choose_format, count_files, read_notes
+from scripts.corpus.corpora import CORPORA, check_name, read_corpus
+from scripts.corpus.split import assign
+from scripts.corpus.terms import terms_of
+from scripts.files import whole_folder
+
+
+def main(
+    corpus: Annotated[str, typer.Argument(help=f"{', '.join(CORPORA)}, or a name for other notes")],
+    source: Annotated[Path, typer.Argument(help="The assets folder; for other notes their folder or archive")],
+    output: Annotated[Path, typer.Argument(help="Folder for train.spacy, dev.spacy, test.spacy, conversion.json")],
+    format: Annotated[str, typer.Option(help=f"auto, {', '.join(FORMATS)}")] = "auto",
+    max_dropped: Annotated[float, typer.Option(help="Fail if more annotations are dropped, in %")] = 1.0,
+    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave files without a partner out")] = False,
+) -> None:
+    """Convert CORPUS to spaCy's format, with a ledger in which every annotation is accounted for."""
+    # Imported here, so that --help does not wait for spaCy and torch
+    from scripts.convert.docbins import write_docbins
+
+    check_name(corpus)
+    files = read_corpus(corpus, source)
+    format = choose_format(corpus, format, files)
+    notes = assign(read_notes(corpus, format, files, skip_unpaired))
+    counts = count_files(files, notes)
+    with whole_folder(output) as folder:
+        ledger = write_docbins(notes, folder)
+        ledger.report()
+        for suffix, count in counts["unused_files"].items():
+            msg.info(f"{count:,} {suffix} files are no part of a note")
+        ledger.check_dropped(max_dropped)
+        ledger.write(folder, {**terms_of(corpus)._asdict(), "format": format, **counts})
+    msg.good(f"Converted {len(notes):,} notes of {corpus} to {output}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,25 @@
+"""One reader a corpus format: `recognises(file)` an annotation file, `read(files)` into Notes."""
+
+from collections.abc import Sequence
+from types import ModuleType
+
+from scripts.archives import File
+from scripts.cli import InputError
+from scripts.convert.formats import brat, con, conll
+
+FORMATS: dict[str, ModuleType] = {"con": con, "brat": brat, "conll": conll}
+
+
+def detect(files: Sequence[File]) -> str:
+    """The name of the format that the files are in.
+
+    RAISES (InputError): None of the formats is there, or more than one.
+    """
+    found = [name for name, format in FORMATS.items() if any(map(format.recognises, files))]
+    if len(found) == 1:
+        return found[0]
+    raise InputError(
+        f"The corpus holds {' and '.join(found)} files: name the format to read with --format."
+        if found
+        else "The corpus is empty: no .con, .ann or CoNLL (.conll, .tsv, .iob, .bio) file in it."
+    )

@@ -1,0 +1,115 @@
+"""The ledger of a conversion: where every annotation of a corpus went, by split and by label."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import srsly
+from wasabi import msg
+
+from scripts.cli import InputError
+from scripts.corpus.docs import Conversion, Fate
+from scripts.corpus.note import Note, Problem
+from scripts.corpus.split import SPLITS
+from scripts.corpus.terms import CONVERSION
+
+UNREADABLE = "(unreadable)"  # stands for the label of a line in which none can be read
+
+
+class Ledger:
+    """Counts kept while a corpus is converted.
+
+    The invariant, per split and per label: read = kept + realigned + nested + duplicate + dropped, and
+    kept + realigned = the number of entities in `doc.ents`.
+    """
+
+    def __init__(self) -> None:
+        self.sizes = {split: Counter[str]() for split in SPLITS}
+        self.fates = {split: Counter[tuple[str, Fate]]() for split in SPLITS}
+        self.problems: list[tuple[str, Problem]] = []
+
+    def add(self, note: Note, conversion: Conversion) -> None:
+        size, fates = self.sizes[note.split], self.fates[note.split]
+        size["notes"] += 1
+        size["tokens"] += len(conversion.doc)
+        size["entities"] += len(conversion.doc.ents)
+        size["discontinuous"] += sum(len(entity.fragments) > 1 for entity in note.entities)
+        problems = list(note.problems)
+        for entity, fate in zip(note.entities, conversion.fates, strict=True):
+            fates[entity.label, fate] += 1
+            if fate is Fate.DROPPED:
+                problems.append(Problem(note.file, entity.line, "mention of blanks only", entity.label, 1))
+        for problem in note.problems:
+            fates[problem.label or UNREADABLE, Fate.DROPPED] += problem.dropped
+        self.problems.extend((note.id, problem) for problem in problems)
+
+    @property
+    def read(self) -> int:
+        return sum(fates.total() for fates in self.fates.values())
+
+    @property
+    def dropped(self) -> int:
+        pairs = (item for fates in self.fates.values() for item in fates.items())
+        return sum(count for (_, fate), count in pairs if fate is Fate.DROPPED)
+
+    def to_json(self) -> dict[str, Any]:
+        """The ledger as plain values: `splits`, `labels` per split, and the list of `problems`."""
+        return {
+            "splits": {split: self._split(split) for split in SPLITS},
+            "problems": [{"note": note_id, **problem._asdict()} for note_id, problem in self.problems],
+        }
+
+    def report(self) -> None:
+        """Print the table and the problems, without a word of the notes."""
+        rows = []
+        for split in SPLITS:
+            counts = self._split(split)
+            rows.append([split, *(f"{counts[column]:,}" for column in _COLUMNS)])
+        msg.table(rows, header=["", *_COLUMNS], aligns=["l", *"r" * len(_COLUMNS)], divider=True)
+        for kind, problems in _by_kind(problem for _, problem in self.problems).items():
+            msg.warn(f"{len(problems):,} x {kind}, first in {where(problems[0])}")
+
+    def check_dropped(self, limit: float) -> None:
+        """RAISES (InputError): More than `limit` % of the annotations were dropped."""
+        share = 100 * self.dropped / max(self.read, 1)
+        if share > limit:
+            first = next(problem for _, problem in self.problems if problem.dropped)
+            raise InputError(
+                f"{self.dropped:,} of {self.read:,} annotations ({share:.1f} %) would be dropped, the"
+                f" first ({first.kind}) in {where(first)}: correct them, or raise --max-dropped ({limit:g} %)."
+            )
+
+    def write(self, folder: Path, header: dict[str, Any]) -> None:
+        """Write conversion.json, what is known of the corpus as a whole first."""
+        srsly.write_json(folder / CONVERSION, {**header, **self.to_json()})
+
+    def _split(self, split: str) -> dict[str, Any]:
+        fates = self.fates[split]
+        labels = sorted({label for (label, _), count in fates.items() if count})
+        return {
+            **{name: self.sizes[split][name] for name in _SIZES},
+            **_counts(fates, labels),
+            "labels": {label: _counts(fates, [label]) for label in labels},
+        }
+
+
+_SIZES = ("notes", "tokens", "entities", "discontinuous")
+_COLUMNS = ("notes", "tokens", "read", *Fate, "entities", "discontinuous")
+
+
+def where(problem: Problem) -> str:
+    return f"{problem.file}, line {problem.line}" if problem.line else problem.file
+
+
+def _counts(fates: Counter[tuple[str, Fate]], labels: Iterable[str]) -> dict[str, int]:
+    labels = list(labels)
+    counts = {str(fate): sum(fates[label, fate] for label in labels) for fate in Fate}
+    return {"read": sum(counts.values()), **counts}
+
+
+def _by_kind(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    kinds: dict[str, list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault(problem.kind, []).append(problem)
+    return kinds

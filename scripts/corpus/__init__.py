@@ -1,0 +1,1 @@
+"""What every stage speaks of: notes, their parts and terms, Docs and pipelines."""

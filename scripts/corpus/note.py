@@ -1,0 +1,65 @@
+"""The values every corpus format is read into: a note, its mentions, and what was wrong with it."""
+
+from typing import NamedTuple
+
+Fragment = tuple[int, int]
+
+
+class Entity(NamedTuple):
+    """One annotated mention of a concept.
+
+    label (str): The concept type, as spelt in the corpus.
+    fragments (tuple[Fragment, ...]): Character offsets (start, end) into the note's text, 0-based
+        and end-exclusive, in order of start; more than one for a discontinuous mention.
+    line (int): 1-based line of the annotation file.
+    """
+
+    label: str
+    fragments: tuple[Fragment, ...]
+    line: int
+
+    @property
+    def start(self) -> int:
+        return self.fragments[0][0]
+
+    @property
+    def end(self) -> int:
+        return max(end for _, end in self.fragments)
+
+
+class Problem(NamedTuple):
+    """Something in an annotation file that could not be taken as it stands.
+
+    file (str): The file, relative to the corpus.
+    line (int): Its 1-based line; 0 for the file as a whole.
+    kind (str): What is wrong, without a word of the note.
+    label (str): The label of the annotation concerned, "" where it has none that can be read.
+    dropped (int): The number of annotations lost by it: 1, or 0 where it was repaired.
+    """
+
+    file: str
+    line: int
+    kind: str
+    label: str = ""
+    dropped: int = 0
+
+
+class Note(NamedTuple):
+    """One clinical note with its annotations.
+
+    id (str): Name of the note, unique in its corpus.
+    text (str): The text, character for character as stored.
+    entities (tuple[Entity, ...]): The mentions in the order of the annotation file.
+    file (str): The annotation file, relative to the corpus.
+    text_file (str): The file of the text, likewise; the annotation file itself where it holds both.
+    split (str): "train", "dev" or "test" where the release says so, else "".
+    problems (tuple[Problem, ...]): What was wrong with the annotations.
+    """
+
+    id: str
+    text: str
+    entities: tuple[Entity, ...]
+    file: str
+    text_file: str
+    split: str = ""
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,65 @@
+"""Trained pipelines: how they are loaded, what they were trained from, and the strings that they keep."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from scripts.cli import InputError
+from scripts.corpus.docs import create_nlp
+from scripts.files import whole_file
+from scripts.runtime import architectures, fork, ner, stream, tokenizer  # noqa: F401  (registers what pipelines need)
+
+
+def load_pipeline(model: str | Path) -> Language:
+    """Load a pipeline that takes notes of any length.
+
+    model (str | Path): Its folder, or the name of an installed package.
+    RAISES (InputError): There is no such pipeline, or it cannot be loaded.
+    """
+    if Path(model).is_dir() and not Path(model, "config.cfg").is_file():
+        raise InputError(f"{model} holds no trained pipeline: train one first.")
+    try:
+        nlp = spacy.load(model)
+    except (OSError, ValueError, ImportError) as error:
+        if not Path(model).exists() and not spacy.util.is_package(str(model)):
+            raise InputError(f"{model} is neither the folder of a trained pipeline nor an installed package.") from None
+        raise InputError(f"{model} cannot be loaded ({type(error).__name__}).") from error
+    nlp.max_length = sys.maxsize  # as in conversion
+    return nlp
+
+
+def encoder_name(nlp: Language) -> str:
+    """The name on the hub of the encoder that a pipeline was trained from; of a folder its last part."""
+    name = nlp.config["components"]["transformer"]["model"]["name"]
+    return Path(name).name if Path(name).exists() or name.startswith(("/", ".")) else name
+
+
+def count_words(docs: Iterable[Doc]) -> int:
+    """Tokens that are not blanks."""
+    return sum(not token.is_space for doc in docs for token in doc)
+
+
+def add_sources(pipeline: Path, sources: list[dict[str, Any]]) -> None:
+    """State in the meta.json of a saved pipeline which notes it learnt from, with their terms."""
+    meta: Any = srsly.read_json(pipeline / "meta.json")
+    with whole_file(pipeline / "meta.json") as path:
+        srsly.write_json(path, {**meta, "sources": sources})
+
+
+def reset_strings(pipeline: Path) -> None:
+    """Leave only the strings that a saved pipeline needs: its labels and those of an empty one.
+
+    spaCy adds every token that it reads to a pipeline's string store, so the training notes' words as well.
+
+    pipeline (Path): A folder that `nlp.to_disk` wrote, with our tokenizer.
+    """
+    labels: Any = srsly.read_json(pipeline / "meta.json")["labels"]  # type: ignore[index]
+    needed = {*create_nlp().vocab.strings, *(label for of_component in labels.values() for label in of_component)}
+    with whole_file(pipeline / "vocab" / "strings.json") as path:
+        srsly.write_json(path, sorted(needed))

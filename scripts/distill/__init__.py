@@ -1,0 +1,1 @@
+"""The compact encoders are trained from openly licensed text and a teacher."""

@@ -1,0 +1,109 @@
+"""What `train`, `pretrain` and `distill` need of an encoder: that it loads, at which rate it learns, what it holds."""
+
+import hashlib
+import pickle
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
+from scripts.cli import InputError
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+ADAPTED = "pretrain.json"  # in the folder of an encoder that `pretrain` made
+UNLABELLED = {"name": "unlabelled notes", "license": "the terms of the notes that the encoder was adapted to"}
+BASE_WIDTH = 768  # of bert-base and albert-base, for which learning rates are stated
+WARMUP = 0.1  # share of all steps
+READERS = ("huggingface_hub", "safetensors", "tokenizers", "torch", "transformers")  # what reads an encoder's files
+LONGEST_CAUSE = 200  # characters; some list all architectures there are
+
+
+def scale_rate(rate: float, width: int) -> float:
+    """The learning rate of an encoder by its width: in inverse proportion to the square.
+
+    A step of Adam moves each weight by about the rate, and a layer adds up as many such moves as it is wide, so that a
+    narrow encoder is moved too little by the rate of a wide one (Yang et al. 2022, who derive 1 / width). The square
+    makes 2e-4 of the usual 5e-5 at 384, the width of the project's own encoders, by which it was chosen.
+
+    rate (float): For an encoder 768 wide.
+    width (int): Of the hidden states.
+    """
+    return rate * (BASE_WIDTH / width) ** 2
+
+
+def check_encoder(encoder: str) -> int:
+    """Load an encoder once, so that one that cannot be used is reported before the training begins.
+
+    From here on Hugging Face's libraries print errors only, no warnings.
+
+    RETURNS (int): The width of its hidden states.
+    RAISES (InputError): It is not there, has pickled weights only, or lacks its vocabulary.
+    """
+    # Imported here, so that a command's --help does not wait for them.
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers import logging as transformers_logging
+
+    for logger in (hub_logging, transformers_logging):
+        logger.set_verbosity_error()
+    try:
+        width = AutoConfig.from_pretrained(encoder).hidden_size
+        tokenizer = AutoTokenizer.from_pretrained(encoder)
+        AutoModel.from_pretrained(encoder, use_safetensors=True)
+    except Exception as error:  # a damaged file gives errors of many kinds, safetensors' own has no base but this
+        raise InputError(
+            f"The encoder '{encoder}' cannot be loaded ({describe_cause(error)}): it has to be a folder with"
+            " config.json, model.safetensors and tokenizer files, or a name that the hub has. In a closed network"
+            " download it elsewhere and give its folder (--vars.bert, --vars.albert or --vars.teacher)."
+        ) from error
+    if not tokenizer.is_fast:
+        raise InputError(f"The encoder '{encoder}' has no fast tokenizer: add its tokenizer.json.")
+    # spacy-transformers 1.4 copies this file where the tokenizer's class names one, as ALBERT's does.
+    if hasattr(tokenizer, "vocab_file") and not tokenizer.vocab_file:
+        name = tokenizer.vocab_files_names["vocab_file"]
+        raise InputError(f"The encoder '{encoder}' lacks its vocabulary file {name}: add it.")
+    return width
+
+
+def describe_cause(error: Exception) -> str:
+    """The kind of an error, with its first line if a library that reads encoders raised it: that speaks of files."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    modules = [type(error).__module__, *(frame.f_globals.get("__name__", "") for frame in frames[-1:])]
+    lines = str(error).split("\n")
+    if not any(module.split(".")[0] in READERS for module in modules) or not lines[0]:
+        return type(error).__name__
+    return f"{type(error).__name__}: {shorten(lines[0], LONGEST_CAUSE, placeholder=' ...').rstrip('.:')}"
+
+
+def hash_weights(model: "Module") -> str:
+    """A hash of all weights and their names.
+
+    model (Module): On the CPU.
+    """
+    digest = hashlib.sha256()
+    for name, weights in sorted(model.state_dict().items()):
+        digest.update(name.encode("utf8"))
+        digest.update(weights.contiguous().numpy())
+    return digest.hexdigest()
+
+
+@contextmanager
+def reporting_faults(path: Path) -> Iterator[None]:
+    """Report a full disk and a damaged checkpoint in a sentence; safetensors and torch raise their own errors for them.
+
+    RAISES (InputError): Weights cannot be written to the folder or file, or not be read from it.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        if any(words in str(error) for words in ("while serializing", "PytorchStreamWriter")):
+            raise InputError(f"{path}: the weights cannot be written; is the disk full?") from error
+        if isinstance(error, RuntimeError) and "PytorchStreamReader" not in str(error):
+            raise
+        raise InputError(f"{path} holds a damaged checkpoint: remove it to start again.") from error

@@ -1,0 +1,70 @@
+"""Evaluate a trained pipeline on the test notes.
+
+python -m scripts.evaluate training/sample/bert/model-best corpus/sample metrics/sample/bert
+"""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Annotated
+
+import srsly
+import typer
+from wasabi import msg
+
+from scripts import cli
+from scripts.corpus.terms import read_terms
+from scripts.evaluate.report import print_scores
+from scripts.files import whole_file
+
+LIBRARIES = ("spacy", "spacy-transformers", "transformers", "torch", "tokenizers")
+
+
+def main(
+    model: Annotated[Path, typer.Argument(help="Folder of the trained pipeline")],
+    corpus: Annotated[Path, typer.Argument(help="Folder with test.spacy, and train.spacy to know what was seen")],
+    output: Annotated[Path, typer.Argument(help="Path of the results, without .json and .spacy")],
+    gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
+) -> None:
+    """Predict the test notes of CORPUS with MODEL; write the scores and the predicted notes."""
+    # Imported here, so that --help does not wait for spaCy and torch
+    import torch
+    from spacy.tokens import DocBin
+
+    from scripts.corpus.docs import DOCBIN_ATTRS, read_docs
+    from scripts.corpus.pipelines import count_words, encoder_name, load_pipeline
+    from scripts.evaluate.errors import mention_keys
+    from scripts.evaluate.evaluation import evaluate
+    from scripts.evaluate.predictions import predict, read_golds, warn_of_unseen_labels
+    from scripts.machine import describe_machine, describe_versions
+
+    cli.use_gpu(gpu)
+    terms = read_terms(corpus)
+    nlp = load_pipeline(model)
+    test = corpus / "test.spacy"
+    golds = read_golds(test, nlp)
+    seen = mention_keys(read_docs(corpus / "train.spacy", nlp.vocab))
+    start = time.perf_counter()
+    predictions = predict(nlp, golds)
+    seconds = time.perf_counter() - start
+    metrics = evaluate(golds, predictions, seen) | {
+        "model": output.name,
+        "corpus": terms.corpus,
+        "test_sha256": hashlib.sha256(test.read_bytes()).hexdigest(),
+        "encoder": encoder_name(nlp),
+        "seed": nlp.config["system"]["seed"],
+        "words_per_second": round(count_words(golds) / seconds),
+        "machine": describe_machine(torch.device("cpu" if gpu < 0 else f"cuda:{gpu}")),
+        "versions": describe_versions(LIBRARIES),
+    }
+    with whole_file(output.with_suffix(".spacy")) as path:
+        DocBin(attrs=DOCBIN_ATTRS, store_user_data=True, docs=predictions).to_disk(path)
+    with whole_file(output.with_suffix(".json")) as path:
+        srsly.write_json(path, metrics)
+    print_scores(metrics)
+    warn_of_unseen_labels(nlp, golds)
+    msg.good(f"Scored {len(golds):,} notes, see {output.with_suffix('.json')}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""A converted corpus is written as text for other tools."""

@@ -1,0 +1,63 @@
+"""Files and folders that are there whole or not at all: written under another name, renamed when complete."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from scripts.cli import InputError
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces `path` when the block ends, and goes if it fails.
+
+    path (Path): The folder to make.
+    YIELDS (Path): Where to write.
+    """
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if path.exists():
+            shutil.rmtree(path)
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield the path of a file that replaces `path` when the block ends, and goes if it fails.
+
+    path (Path): The file to make; its folder is made as well.
+    YIELDS (Path): Where to write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_json(path: Path, step: str) -> dict[str, Any]:
+    """What an earlier step wrote.
+
+    step (str): The step, as the sentence tells to do it first.
+    RAISES (InputError): It is not there, or damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: {step} first.")
+    try:
+        # srsly reads 0.0537124803 as 0.053712480300000004.
+        value = json.loads(path.read_text(encoding="utf8"))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} is damaged: {step} again.")
+    return value

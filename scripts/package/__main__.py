@@ -1,0 +1,90 @@
+"""Package a trained pipeline as a wheel that `pip install` and `spacy.load` take.
+
+python -m scripts.package training/sample/bert/model-best metrics/sample/bert.json corpus/sample packages \
+    --name medner_bert --version 0.1.0
+
+The wheel is searched for text of the notes before it is kept; the result lies beside it.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import srsly
+import typer
+from wasabi import msg
+
+from scripts import cli
+from scripts.cli import InputError
+from scripts.corpus.terms import read_terms
+from scripts.files import read_json, whole_folder
+
+if TYPE_CHECKING:
+    from scripts.package.audit import Audit
+
+
+def main(
+    model: Annotated[Path, typer.Argument(help="Folder of the trained pipeline")],
+    metrics: Annotated[Path, typer.Argument(help="Its results of `evaluate`, .json")],
+    corpus: Annotated[Path, typer.Argument(help="Folder of the converted corpus that it was trained on")],
+    output: Annotated[Path, typer.Argument(help="Folder for the packages")],
+    name: Annotated[str, typer.Option(help="Name without the language, e.g. medner_bert")],
+    version: Annotated[str, typer.Option(help="Version of the package")],
+    show_text: Annotated[
+        bool, typer.Option("--show-text", help="If the wheel holds text of the notes, print it")
+    ] = False,
+) -> None:
+    """Write OUTPUT/en_NAME-VERSION with the wheel in its dist folder."""
+    # Imported here, so that --help does not wait for spaCy and torch
+    from scripts.package.audit import audit
+    from scripts.package.build import LANG, build_wheel, make_package
+    from scripts.package.known import general_text, read_notes
+    from scripts.package.meta import meta_fields
+
+    trained = read_json(model / "meta.json", "train the model")
+    results = read_json(metrics, "evaluate the model")
+    sources = check_sources(trained, results, corpus)
+    full_name = f"{LANG}_{name}-{version}"
+    with tempfile.TemporaryDirectory() as folder, whole_folder(output / full_name) as destination:
+        meta = Path(folder, "meta.json")
+        srsly.write_json(meta, {**trained, **meta_fields(results, sources)})
+        source = make_package(model, Path(folder), meta, name, version, results["encoder"])
+        wheel = build_wheel(source)
+        result = audit(wheel, read_notes(corpus), general_text(model, meta))
+        check_audit(result, show_text)
+        srsly.write_json(wheel.with_suffix(".whl.audit.json"), result.to_json())
+        shutil.copytree(source, destination, dirs_exist_ok=True)
+    msg.good(f"Packaged {output / full_name}")
+
+
+def check_sources(trained: dict[str, Any], results: dict[str, Any], corpus: Path) -> list[dict[str, Any]]:
+    """The notes that a model learnt from, with their terms, as `train` stated them.
+
+    RAISES (InputError): It learnt from other notes than those of the corpus, or was scored on others.
+    """
+    sources = trained.get("sources")
+    if not sources:
+        raise InputError("The model does not state which notes it learnt from: train it again.")
+    name = read_terms(corpus).corpus
+    if sources[0]["name"] != name:
+        raise InputError(f"The model learnt from {sources[0]['name']}, but {corpus} holds {name}: give its own corpus.")
+    if results["corpus"] != name:
+        raise InputError(f"The model was scored on {results['corpus']}, but {corpus} holds {name}: evaluate it there.")
+    return sources
+
+
+def check_audit(result: "Audit", show_text: bool) -> None:
+    """RAISES (InputError): The wheel holds text of the notes."""
+    for file, (words, phrases) in result.hits.items() if show_text else ():
+        msg.warn(f"{file}: {', '.join(sorted([*words, *map(' '.join, phrases)]))}")
+    if result.hits:
+        found = ", ".join(f"{file} ({len(words) + len(phrases):,})" for file, (words, phrases) in result.hits.items())
+        raise InputError(
+            f"The wheel was not kept, for it holds words of the notes that are not the encoder's: {found}. See them"
+            " with --show-text, and take out what put them there."
+        )
+
+
+if __name__ == "__main__":
+    cli.run(main)

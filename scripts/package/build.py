@@ -1,0 +1,125 @@
+"""The wheel of a pipeline: spaCy's own package, with the code that travels as a sub-package of its own."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from spacy.cli.package import package
+from spacy.util import load_config
+from thinc.api import Config
+
+from scripts import runtime
+from scripts.cli import InputError
+from scripts.corpus.pipelines import reset_strings
+
+LANG = "en"
+RUNTIME = Path(runtime.__file__).parent  # what travels
+# Of the two files that spaCy (3.8) generates, the lines that do not know of a sub-package
+INIT = ("get_model_meta\n", "get_model_meta\n\nfrom .runtime import architectures, fork, ner, stream, tokenizer\n")
+SETUP = ("packages=[model_name],", "packages=[model_name, model_name + '.runtime'],")
+VERSIONED = re.compile(r"[._][0-9a-f]{8}$")  # the end of a name that a package registers
+CODE = 'CODE = ""'  # in the runtime's __init__.py
+
+
+def make_package(model: Path, folder: Path, meta: Path, name: str, version: str, encoder: str) -> Path:
+    """Lay out a package, with no path of this machine, no string of the notes, and the code that its pipeline needs.
+
+    spaCy's `package` imports each file of code alone, so it cannot take modules that import each other.
+
+    folder (Path): Where to make it.
+    meta (Path): Its meta.json.
+    encoder (str): Name of the encoder, in place of its path.
+    RETURNS (Path): Its folder.
+    """
+    package(model, folder, meta, name=name, version=version, silent=False, create_sdist=False)
+    full_name = f"{LANG}_{name}"
+    source = folder / f"{full_name}-{version}"
+    code = add_runtime(source, source / full_name)
+    pipeline = pipeline_of(source)
+    config = pin_names(load_config(pipeline / "config.cfg"), code)
+    clear_paths(config, encoder).to_disk(pipeline / "config.cfg")
+    reset_strings(pipeline)
+    return source
+
+
+def pipeline_of(source: Path) -> Path:
+    """The folder of the pipeline in a package's folder."""
+    (config,) = source.glob("*/*/config.cfg")
+    return config.parent
+
+
+def add_runtime(source: Path, module: Path) -> str:
+    """Copy the code that travels into a package, which imports it.
+
+    RETURNS (str): The digest of the code, which its registered names end in.
+    """
+    code = code_digest()
+    shutil.copytree(RUNTIME, module / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    _replace(module / "runtime" / "__init__.py", CODE, f'CODE = "{code}"')
+    _replace(module / "__init__.py", *INIT)
+    _replace(source / "setup.py", *SETUP)
+    return code
+
+
+def code_digest() -> str:
+    """A short hash of the code that travels: two packages share a registered name only if it means the same code."""
+    digest = hashlib.sha256()
+    for path in sorted(RUNTIME.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:8]
+
+
+def pin_names(config: Config, code: str) -> Config:
+    """The config with the names of our registered functions as the package's own code registers them.
+
+    code (str): The digest of that code.
+    RAISES (InputError): A name stands for the code of another package.
+    """
+
+    def pin(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: pin(inner) for key, inner in value.items()}
+        name = VERSIONED.sub("", value) if isinstance(value, str) else ""
+        if name not in runtime.NAMES:
+            return value
+        pinned = runtime.versioned(name, code)
+        if value not in (name, pinned):
+            raise InputError(f"The pipeline needs {value}, the code of another package: package it where it was made.")
+        return pinned
+
+    pinned = Config(config)
+    for section in ("nlp", "components"):  # the others are for training, whose code does not travel
+        pinned[section] = {key: pin(value) for key, value in config[section].items()}
+    return pinned
+
+
+def clear_paths(config: Config, encoder: str) -> Config:
+    """The config without the paths of the machine that trained; nothing loads them."""
+    config["paths"] = dict.fromkeys(config["paths"])
+    config["components"]["transformer"]["model"]["name"] = encoder
+    return config
+
+
+def build_wheel(source: Path) -> Path:
+    """RAISES (InputError): setuptools cannot build it."""
+    # Not isolated: that would fetch setuptools from the index, which a closed network does not have.
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", str(source)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if built.returncode:
+        raise InputError(f"The wheel could not be built: {built.stdout[-300:]}{built.stderr[-300:]}")
+    for leftover in (source / "build", *source.glob("*.egg-info")):
+        shutil.rmtree(leftover, ignore_errors=True)
+    (wheel,) = source.glob("dist/*.whl")
+    return wheel
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    """RAISES (RuntimeError): The text does not stand in the file exactly once, so this spaCy writes another one."""
+    text = path.read_text(encoding="utf8")
+    if text.count(old) != 1:
+        raise RuntimeError(f"{path.name} has not one '{old.strip()}': it is of another version than was tried.")
+    path.write_text(text.replace(old, new), encoding="utf8")

@@ -1,0 +1,1 @@
+"""An encoder is adapted to unlabelled notes before it is fine-tuned."""

@@ -1,0 +1,51 @@
+"""The layers that configs name: the encoder, on top of spacy-transformers' component, and what listens to it."""
+
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.util import registry
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from . import registered
+from .listener import TokenListener
+from .shim import PRECISIONS, EncoderShim
+from .transformer import forward, init
+from .vectors import TokenVectors
+
+
+@registry.architectures(registered("medner.TransformerModel.v1"))
+def create_transformer(
+    name: str, window: int, precision: str, tokenizer_config: dict[str, Any], transformer_config: dict[str, Any]
+) -> Model[list[Doc], TokenVectors]:
+    """An encoder that gives each token the mean of its wordpieces, and zeros to one that has none, such as a blank.
+
+    name (str): Folder of the encoder, or its name on the hub.
+    window (int): Longest stretch of a note that is computed together, in wordpieces with the special ones; the
+        encoder's own limit holds as well. Windows end at line ends, else sentence ends, else tokens.
+    precision (str): "float32", "bfloat16" or "auto": bfloat16 on a GPU or CPU that has instructions for it. Weights
+        are trained and saved in float32 in any case.
+    tokenizer_config, transformer_config (dict): Further settings for Hugging Face's tokenizer and model.
+    RAISES (ValueError): The precision is none of these.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is '{precision}', but has to be one of {', '.join(PRECISIONS)}.")
+    return Model(
+        "medner-transformer",
+        forward,
+        init=init,
+        shims=[EncoderShim(tokenizer_config, transformer_config, precision)],
+        dims={"nO": None},
+        attrs={"name": name, "window": window},
+    )
+
+
+@registry.architectures(registered("medner.TransformerListener.v1"))
+def create_listener(upstream: str, keep_output: bool) -> Model[list[Doc], list[Floats2d]]:
+    """The vectors of the tokens, for a component after the transformer.
+
+    upstream (str): Name of the transformer component, or "*".
+    keep_output (bool): Whether the vectors stay in `doc._.trf_data` after prediction. If several components listen,
+        all but the last have to keep them.
+    """
+    return TokenListener(upstream, keep_output)

@@ -1,0 +1,76 @@
+"""The attention of BERT and ALBERT, plain or by torch's fused operator, whichever is faster."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers.models.albert import modeling_albert
+from transformers.models.bert import modeling_bert
+
+from .hardware import has_tiles
+
+PLAIN_WINDOW = 128  # pieces of the longest window whose attention is computed plainly
+
+
+class BertAttention(modeling_bert.BertSelfAttention):
+    """BERT's attention, by `attend`."""
+
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any) -> tuple[Tensor]:
+        return (attend(self, self.dropout, hidden, attention_mask),)
+
+
+class AlbertAttention(modeling_albert.AlbertAttention):
+    """ALBERT's attention, by `attend`."""
+
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any) -> tuple[Tensor]:
+        context = self.dense(attend(self, self.attention_dropout, hidden, attention_mask))
+        return (self.LayerNorm(hidden + self.output_dropout(context)),)
+
+
+def replace_attention(model: torch.nn.Module) -> int:
+    """Let the layers of BERT's and ALBERT's attention with absolute positions compute by `attend`.
+
+    RETURNS (int): How many there are.
+    """
+    replaced = 0
+    for layer in model.modules():
+        for attention in (BertAttention, AlbertAttention):
+            absolute = getattr(layer, "position_embedding_type", None) == "absolute"
+            if absolute and isinstance(layer, attention.__base__):
+                layer.__class__ = attention
+                replaced += 1
+    return replaced
+
+
+def attend(layer: Any, dropout: torch.nn.Module, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """What each piece takes from the others of its window.
+
+    hidden (Tensor): Windows x pieces x width.
+    mask (Tensor | None): Added to the scores, windows x 1 x 1 or pieces x pieces; none where nothing is padding.
+    RETURNS (Tensor): Windows x pieces x width.
+    """
+    heads = (layer.num_attention_heads, layer.attention_head_size)
+    query, key, value = (
+        project(hidden).unflatten(-1, heads).transpose(1, 2) for project in (layer.query, layer.key, layer.value)
+    )
+    if prefers_plain_attention(query, layer.training):
+        # Scores stay in the products' precision: in autocast's they would be in float32, at twice the traffic.
+        with torch.autocast(hidden.device.type, enabled=False):
+            scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+            if mask is not None:
+                scores += mask
+            context = dropout(scores.softmax(-1)) @ value
+    else:
+        rate = dropout.p if layer.training else 0.0
+        context = F.scaled_dot_product_attention(query, key, value, mask, rate)
+    return context.transpose(1, 2).flatten(2)
+
+
+def prefers_plain_attention(query: Tensor, training: bool) -> bool:
+    """Whether plain attention is faster than torch's fused one, as measured with torch 2.13: on a CPU with dropout, or
+    in short windows in bfloat16 without AMX.
+    """
+    if query.device.type != "cpu":
+        return False
+    return training or (query.dtype == torch.bfloat16 and query.shape[-2] <= PLAIN_WINDOW and not has_tiles())

@@ -1,0 +1,184 @@
+"""Batches: windows of similar length that the encoder computes together, and what becomes of their pieces."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
+
+from .pieces import Pieces, special_pieces
+
+# Pieces computed at once, and how many of these may be padding before one more batch costs less: by a core, by a core
+# in tiles, by this thread, by a GPU (guessed). More leaves its caches; with less padding there are more shapes.
+CORE_BATCH, TILES_BATCH, CPU_BATCH, GPU_BATCH = (1024, 64), (1280, 256), (2048, 128), (16384, 2048)
+CORE_FEWEST = 128  # pieces for a core, where there is little to share
+TILE = 16  # rows that AMX multiplies at once; batches with such widths fill them, and have few different shapes
+NARROW = 64  # widths up to here fill half a tile: padding would cost more
+
+
+class JoinedPieces(NamedTuple):
+    """All pieces of some notes in one row, numbered through, and so are their tokens.
+
+    ids: Places of the pieces in the vocabulary.
+    windows: Start and end pieces, windows x 2.
+    covered: The tokens of the first piece, of the second and so on; a piece may have none or several.
+    starts: Where each piece begins in `covered`, with the end behind.
+    counts: How many pieces each token has.
+    """
+
+    ids: np.ndarray
+    windows: np.ndarray
+    covered: np.ndarray
+    starts: np.ndarray
+    counts: np.ndarray
+
+
+class Batch(NamedTuple):
+    """Windows that are computed together, and what becomes of their pieces.
+
+    ids, mask: Windows x pieces, with special ones and padding.
+    rows: Of all these pieces, numbered through, those of the first token, of the second and so on.
+    bags: Where each token begins in `rows`.
+    tokens: Their numbers among those of all notes.
+    counts: How many pieces each has in all.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    rows: Tensor
+    bags: Tensor
+    tokens: Tensor
+    counts: Tensor
+
+
+def join_pieces(pieces: Sequence[Pieces], windows: Sequence[np.ndarray], lengths: Sequence[int]) -> JoinedPieces:
+    """Number the pieces and tokens of notes through.
+
+    windows (Sequence[np.ndarray]): The windows of each note, windows x 2.
+    lengths (Sequence[int]): Tokens of each note.
+    """
+    shifts = np.cumsum([0, *(len(note.ids) for note in pieces)])
+    covered, starts = find_tokens(pieces, lengths)
+    return JoinedPieces(
+        ids=np.concatenate([note.ids for note in pieces]),
+        windows=np.concatenate([note + shift for note, shift in zip(windows, shifts, strict=False)]),
+        covered=covered,
+        starts=starts,
+        counts=np.bincount(covered, minlength=sum(lengths)),
+    )
+
+
+def find_tokens(pieces: Sequence[Pieces], lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of each piece, as numbers among those of all notes.
+
+    lengths (Sequence[int]): Tokens of each note.
+    RETURNS (tuple[np.ndarray, np.ndarray]): `covered` and `starts` of JoinedPieces.
+    """
+    first = np.concatenate([note.first + shift for note, shift in zip(pieces, np.cumsum([0, *lengths]), strict=False)])
+    counts = np.concatenate([note.last - note.first for note in pieces])
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    return np.repeat(first - starts[:-1], counts) + np.arange(starts[-1]), starts
+
+
+def make_batches(
+    encoder: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    notes: JoinedPieces,
+    cores: ThreadPoolExecutor | None,
+    in_tiles: bool,
+) -> Iterator[Batch]:
+    """Yield all windows, those of similar length together.
+
+    cores (ThreadPoolExecutor | None): What computes, if not this thread.
+    in_tiles (bool): Whether widths are to fill tiles.
+    """
+    before, after = special_pieces(tokenizer)
+    widths = notes.windows @ (-1, 1) + len(before) + len(after)
+    if in_tiles:
+        widths = np.minimum(fill_tiles(widths), encoder.config.max_position_embeddings)
+    most, spare = batch_sizes(encoder.device, cores, in_tiles, int(widths.sum()))
+    for group in group_by_length(widths, most, spare):
+        ids = np.full((len(group), int(widths[group[-1]])), tokenizer.pad_token_id, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for i, (start, end) in enumerate(notes.windows[group]):
+            filled = [*before, *notes.ids[start:end], *after]
+            ids[i, : len(filled)] = filled
+            mask[i, : len(filled)] = 1
+        arrays = (ids, mask, *_find_rows(notes, group, ids.shape[1], len(before)))
+        yield Batch(*(torch.from_numpy(array).to(encoder.device) for array in arrays))
+
+
+def _find_rows(notes: JoinedPieces, group: np.ndarray, width: int, before: int) -> tuple[np.ndarray, ...]:
+    """Find what becomes of the pieces of a batch.
+
+    group (np.ndarray): Its windows.
+    width, before (int): Pieces of each row of the batch, and how many special ones a row begins with.
+    RETURNS (tuple[np.ndarray, ...]): `rows`, `bags`, `tokens` and `counts` of Batch.
+    """
+    rows, covered = [], []
+    for i, (start, end) in enumerate(notes.windows[group]):
+        tokens_a_piece = np.diff(notes.starts[start : end + 1])
+        rows.append(np.repeat(np.arange(end - start), tokens_a_piece) + i * width + before)
+        covered.append(notes.covered[notes.starts[start] : notes.starts[end]])
+    tokens = np.concatenate(covered)
+    order = np.argsort(tokens, kind="stable")
+    numbers, bags = np.unique(tokens[order], return_index=True)
+    return np.concatenate(rows)[order], bags, numbers, notes.counts[numbers]
+
+
+def fill_tiles(widths: np.ndarray) -> np.ndarray:
+    """Widths that fill whole tiles, or half ones where they are narrow."""
+    step = np.where(widths > NARROW, TILE, TILE // 2)
+    return -(-widths // step) * step
+
+
+def batch_sizes(
+    device: torch.device, cores: ThreadPoolExecutor | None, in_tiles: bool, pieces: int
+) -> tuple[int, int]:
+    """How many pieces to compute at once, if there are so many in all, and how many of these may be padding."""
+    if device.type != "cpu":
+        return GPU_BATCH
+    if cores is None:
+        return CPU_BATCH
+    most, spare = TILES_BATCH if in_tiles else CORE_BATCH
+    return min(most, max(CORE_FEWEST, -(-pieces // cores._max_workers))), spare
+
+
+def group_by_length(lengths: np.ndarray, most: int, spare: int) -> Iterator[np.ndarray]:
+    """Yield groups of places, from short to long.
+
+    A group is at most `most` when padded to its longest, of which at most `spare` is padding, or it is of one.
+    """
+    order = np.argsort(lengths, kind="stable")
+    sums = np.cumsum([0, *lengths[order]])
+    start = 0
+    for end in range(1, len(order) + 1):
+        if end < len(order):
+            padded = (end + 1 - start) * lengths[order[end]]
+            if padded <= most and padded - (sums[end + 1] - sums[start]) <= spare:
+                continue
+        yield order[start:end]
+        start = end
+
+
+def compute(
+    encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, batches: Sequence[Batch]
+) -> Iterable[tuple[Tensor, Tensor]]:
+    """The tokens of each batch and their vectors, tokens x width in float32; what cores compute comes when it is done.
+
+    A vector is the mean of the token's pieces; of a token that windows cut, each batch gives its pieces' share of it.
+    """
+
+    def compute_batch(batch: Batch) -> tuple[Tensor, Tensor]:
+        with torch.inference_mode(not encoder.training):
+            hidden = encoder(batch.ids, attention_mask=batch.mask).last_hidden_state.flatten(0, 1).float()
+            return batch.tokens, F.embedding_bag(batch.rows, hidden, batch.bags, mode="sum") / batch.counts[:, None]
+
+    if cores is None or len(batches) == 1:
+        return [compute_batch(batch) for batch in batches]
+    return cores.map(compute_batch, batches)

@@ -1,0 +1,62 @@
+"""The listener: what hands the vectors of the tokens to a component after the transformer."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy_transformers.layers.listener import TransformerListener
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from .vectors import unwrap, wrap
+
+
+class TokenListener(TransformerListener):
+    """spacy-transformers' listener, for vectors that are the tokens' own.
+
+    upstream (str): Name of the transformer component, or "*".
+    keep_output (bool): Whether the vectors stay in `doc._.trf_data` after prediction.
+    """
+
+    def __init__(self, upstream: str, keep_output: bool) -> None:
+        super().__init__(upstream)
+        self._func = listen
+        self.attrs["keep_output"] = keep_output
+        self.starting = False
+
+    def initialize(self, X: Any = None, Y: Any = None) -> Model:
+        self.starting = True
+        return super().initialize(X, Y)
+
+
+def listen(model: TokenListener, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
+    if not is_train:
+        starting, model.starting = model.starting, False
+        return [_blank(model, doc) if starting else _take(model, doc) for doc in docs], lambda gradients: []
+    assert model._outputs is not None
+    vectors = [unwrap(data) for data in model._outputs]
+    assert [len(doc) for doc in docs] == [len(tokens) for tokens in vectors]
+
+    def backprop(gradients: list[Floats2d]) -> Any:
+        return model.backprop_and_clear([wrap(gradient) for gradient in gradients])
+
+    return vectors, backprop
+
+
+def _blank(model: TokenListener, doc: Doc) -> Floats2d:
+    """When a component is initialized it asks for the width with Docs that no transformer has seen."""
+    return model.ops.alloc2f(len(doc), model.get_dim("nO"))
+
+
+def _take(model: TokenListener, doc: Doc) -> Floats2d:
+    if not len(doc):
+        return _blank(model, doc)
+    if doc._.trf_data is None:
+        raise ValueError(
+            "A Doc has no vectors: the transformer did not run before, or of several components that listen to it"
+            " one before the last has keep_output = false."
+        )
+    vectors = unwrap(doc._.trf_data)
+    if not model.attrs["keep_output"]:
+        doc._.trf_data = None
+    return vectors

@@ -1,0 +1,57 @@
+"""The wordpieces of notes, and the tokens that they belong to."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from spacy.attrs import IDX, LENGTH
+from spacy.tokens import Doc
+from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
+
+
+class Pieces(NamedTuple):
+    """The wordpieces of a note in order, special ones left out: its text, and arrays of int64, one number a piece.
+
+    ids: Places in the vocabulary.
+    starts, ends: Characters.
+    first, last: The tokens that a piece shares a character with, from `first` up to, not including, `last`.
+    """
+
+    text: str
+    ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+def read_pieces(tokenizer: PreTrainedTokenizerFast, docs: Sequence[Doc]) -> list[Pieces]:
+    """Cut each note into wordpieces, once and to its end, and find their tokens."""
+    backend: Any = tokenizer.backend_tokenizer
+    # Set once: what changes the tokenizer fails while another thread uses it.
+    if backend.truncation:
+        backend.no_truncation()
+    if backend.padding:
+        backend.no_padding()
+    texts = [doc.text for doc in docs]
+    encodings = backend.encode_batch(texts, add_special_tokens=False)
+    return [
+        align(doc, text, encoding.ids, encoding.offsets)
+        for doc, text, encoding in zip(docs, texts, encodings, strict=True)
+    ]
+
+
+def align(doc: Doc, text: str, ids: list[int], offsets: list[tuple[int, int]]) -> Pieces:
+    """Find the tokens of each piece by the characters that both cover."""
+    token_starts, lengths = doc.to_array([IDX, LENGTH]).astype(np.int64).reshape(-1, 2).T
+    starts, ends = np.array(offsets, dtype=np.int64).reshape(-1, 2).T
+    first = np.searchsorted(token_starts + lengths, starts, side="right")
+    last = np.searchsorted(token_starts, np.maximum(ends, starts + 1), side="left")
+    return Pieces(text, np.array(ids, dtype=np.int64), starts, ends, first, np.maximum(first, last))
+
+
+def special_pieces(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+    """The ids of the pieces that the encoder expects before and after a text, such as [CLS] and [SEP]."""
+    pieces = tokenizer.build_inputs_with_special_tokens([-1])
+    place = pieces.index(-1)
+    return pieces[:place], pieces[place + 1 :]

@@ -1,0 +1,189 @@
+"""The encoder and its tokenizer inside a layer of thinc's: precision, cores, updates, and how they are saved."""
+
+import copy
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from spacy_transformers.data_classes import HFObjects
+from spacy_transformers.layers.hf_shim import HFShim
+from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
+from thinc.api import Model, Optimizer
+from torch import Tensor
+from transformers import PreTrainedModel
+from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
+
+from .batches import CORE_BATCH
+from .hardware import has_fast_bfloat16, has_packed_bfloat16, has_tiles
+from .layers import LeanModel, PackedLinear, replace_layers
+from .optimizer import FusedAdam, can_fuse
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+class EncoderShim(HFShim):
+    """The encoder without its pooler, in mixed precision on any device; predictions wholly in bfloat16.
+
+    tokenizer_config, transformer_config (dict): Further settings for Hugging Face's tokenizer and model.
+    precision (str): One of `PRECISIONS`.
+    """
+
+    def __init__(self, tokenizer_config: dict[str, Any], transformer_config: dict[str, Any], precision: str) -> None:
+        objects = HFObjects(None, None, None, tokenizer_config, transformer_config)
+        super().__init__(objects, model_cls=LeanModel)  # type: ignore[arg-type]
+        self.precision = precision
+        self.cores: ThreadPoolExecutor | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what belongs to an encoder that is replaced."""
+        self._copy: PreTrainedModel | None = None
+        self._adam: FusedAdam | None = None
+        self._embedding_gradient: Tensor | None = None
+
+    @property
+    def encoder(self) -> PreTrainedModel:
+        """The encoder that is trained and saved, in float32; before `load` there is none."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """Hugging Face's tokenizer."""
+        return self._hfmodel.tokenizer
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there is an encoder."""
+        return self._hfmodel.transformer is not None
+
+    def load(self, name: str) -> None:
+        """Load the encoder and its tokenizer.
+
+        name (str): Folder of the encoder, or its name on the hub.
+        """
+        settings = self._hfmodel
+        objects = huggingface_from_pretrained(
+            name,
+            dict(settings._init_tokenizer_config),
+            dict(settings._init_transformer_config),
+            model_cls=LeanModel,  # type: ignore[arg-type]
+        )
+        objects.transformer.config._name_or_path = ""  # would be saved, and may be a path of this machine
+        self._forget()
+        self._model, self._hfmodel = objects.transformer, objects
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the matrix products."""
+        if self.precision == "auto":
+            return torch.bfloat16 if has_fast_bfloat16(self.device) else torch.float32
+        return getattr(torch, self.precision)
+
+    @property
+    def in_tiles(self) -> bool:
+        """Whether matrices are multiplied by AMX's tiles."""
+        return self.device.type == "cpu" and self.dtype == torch.bfloat16 and has_tiles()
+
+    @contextmanager
+    def computing(self, is_train: bool) -> Iterator[PreTrainedModel]:
+        """Yield the encoder to compute with, in training mode or not, in the right precision."""
+        if is_train:
+            embeddings: Any = self.encoder.get_input_embeddings()
+            embeddings.sparse = self.device.type == "cpu"
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+                yield self.encoder.train()
+        else:
+            yield self._reader()
+
+    def _reader(self) -> PreTrainedModel:
+        """The encoder to predict with: itself, or a copy in bfloat16."""
+        if self.dtype == torch.float32:
+            return self.encoder.eval()
+        if self._copy is None:
+            self._copy = self._make_copy()
+        return self._copy
+
+    def _make_copy(self) -> PreTrainedModel:
+        reader: Any = copy.deepcopy(self.encoder)  # Any: pyright does not see through the decorator of `to`
+        reader.to(self.dtype).eval()
+        if self.device.type == "cpu" and has_packed_bfloat16():
+            replace_layers(reader, torch.nn.Linear, partial(PackedLinear, rows=CORE_BATCH[0]))
+        return reader
+
+    @contextmanager
+    def by_cores(self) -> Iterator[None]:
+        """Meanwhile predictions on a CPU are computed by each core on its own, and by this thread on one core.
+
+        Cores that share a batch wait for each other after every product.
+        """
+        threads = torch.get_num_threads()
+        if self.device.type != "cpu" or threads == 1:
+            yield
+            return
+        cores = self.cores = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            cores.shutdown(cancel_futures=True)
+            if self.cores is cores:
+                self.cores = None
+            torch.set_num_threads(threads)  # a thread yet to come computes with as many as were set last
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        self._copy = None
+        with self._dense_gradient():
+            if not can_fuse(optimizer):
+                super().finish_update(optimizer)
+                return
+            if self._adam is None or self._adam.optimizer is not optimizer:
+                self._adam = FusedAdam(optimizer, self.encoder.parameters())
+            self._adam.update()
+
+    @contextmanager
+    def _dense_gradient(self) -> Iterator[None]:
+        """Put the gradient of the few embeddings that a batch has into one of all, kept from batch to batch."""
+        weights: Any = self.encoder.get_input_embeddings().weight
+        if weights.grad is None or not weights.grad.is_sparse:
+            yield
+            return
+        gradient = weights.grad.coalesce()
+        (rows,) = gradient.indices()
+        dense = torch.zeros_like(weights) if self._embedding_gradient is None else self._embedding_gradient
+        dense[rows] = gradient.values()
+        self._embedding_gradient = weights.grad = dense
+        yield
+        dense[rows] = 0.0
+        weights.grad = None
+
+    def from_bytes(self, bytes_data: bytes) -> "EncoderShim":
+        self._forget()
+        return super().from_bytes(bytes_data)
+
+    @contextmanager
+    def use_params(self, params: dict) -> Iterator[None]:
+        self._copy = None
+        try:
+            with super().use_params(params):
+                yield
+        finally:
+            self._copy = None
+
+
+def has_encoder(model: Model) -> bool:
+    """Whether a layer holds an encoder of ours, and not of spacy-transformers or of another copy of this code."""
+    return any(isinstance(shim, EncoderShim) for shim in model.shims)
+
+
+def encoder_shim(model: Model) -> EncoderShim:
+    """The encoder of a layer, as `medner.TransformerModel.v1` makes it.
+
+    RAISES (ValueError): It holds none.
+    """
+    for shim in model.shims:
+        if isinstance(shim, EncoderShim):
+            return shim
+    raise ValueError(f"The layer {model.name} holds no encoder of medner's.")

@@ -1,0 +1,63 @@
+"""Train a pipeline with `spacy train`, its schedule set to the length of the corpus.
+
+python -m scripts.train configs/bert.cfg bert-base-uncased corpus/sample training/sample/bert
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from wasabi import msg
+
+from scripts import cli
+from scripts.corpus.terms import Terms, read_terms
+from scripts.encoders import ADAPTED, UNLABELLED
+from scripts.files import whole_folder
+
+
+def main(
+    config: Annotated[Path, typer.Argument(help="configs/bert.cfg or configs/albert.cfg")],
+    encoder: Annotated[str, typer.Argument(help="Folder of an encoder, or its name on the hub")],
+    corpus: Annotated[Path, typer.Argument(help="Folder of a converted corpus")],
+    output: Annotated[Path, typer.Argument(help="Folder for model-best, model-last and log.jsonl")],
+    epochs: Annotated[int, typer.Option(help="Passes over the training notes", min=1)] = 5,
+    gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
+    seed: Annotated[int | None, typer.Option(help="Seed of all that is random; without it the config's")] = None,
+) -> None:
+    """Fine-tune ENCODER with a spaCy NER head on the notes of CORPUS."""
+    # Imported here, so that --help does not wait for spaCy and torch
+    from spacy.cli.train import train
+    from spacy.util import load_config
+
+    from scripts import functions  # noqa: F401  (registers our functions)
+    from scripts.corpus.pipelines import add_sources, reset_strings
+    from scripts.encoders import check_encoder
+    from scripts.runtime.libc import return_freed_blocks
+    from scripts.train.schedule import schedule
+
+    return_freed_blocks()
+    cli.use_gpu(gpu)
+    terms = read_terms(corpus)
+    width = check_encoder(encoder)
+    with whole_folder(output) as folder:
+        overrides = {
+            "paths.train": str(corpus / "train.spacy"),
+            "paths.dev": str(corpus / "dev.spacy"),
+            "paths.log": str(folder / "log.jsonl"),
+            "components.transformer.model.name": encoder,
+        } | ({} if seed is None else {"system.seed": seed})
+        overrides |= schedule(load_config(config, overrides, interpolate=True), epochs, width)
+        train(config, folder, use_gpu=gpu, overrides=overrides)
+        for pipeline in (folder / "model-best", folder / "model-last"):
+            reset_strings(pipeline)
+            add_sources(pipeline, list_sources(terms, encoder))
+    msg.good(f"Trained {output}")
+
+
+def list_sources(terms: Terms, encoder: str) -> list[dict[str, Any]]:
+    """The notes that a model learns from: those of the corpus, and those that `pretrain` adapted its encoder to."""
+    return [terms.to_source(), *([UNLABELLED] if Path(encoder, ADAPTED).exists() else [])]
+
+
+if __name__ == "__main__":
+    cli.run(main)

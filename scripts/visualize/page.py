@@ -1,0 +1,81 @@
+"""Notes drawn by displaCy, gold mentions above predicted ones, line by line on one page."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc, Span
+
+from scripts.corpus.docs import GOLD, NOTE_ID
+from scripts.corpus.pairs import Outcome, pair_mentions
+from scripts.pages.environment import create_environment
+from scripts.pages.passages import Sides, render_passage
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(corpus: str, sides: Sides, notes: int) -> str:
+    """One page that needs nothing else.
+
+    corpus (str): What the notes are called.
+    sides (Sides): Gold and predicted notes.
+    notes (int): How many of them to draw, the first in the order of their ids.
+    """
+    names = ["gold", *(path.stem for path in sides.predictions)]
+    rows = zip(sides.golds, *sides.predictions.values(), strict=True)
+    chosen = sorted(rows, key=lambda docs: docs[0].user_data[NOTE_ID])[:notes]
+    return create_environment(TEMPLATES).get_template("visualize.html.jinja").render(
+        corpus=corpus,
+        names=names,
+        colours=sides.colours,
+        total=len(sides.golds),
+        notes=[draw_note(names, docs, sides.colours) for docs in chosen],
+    )
+
+
+def draw_note(names: Sequence[str], docs: Sequence[Doc], colours: dict[str, str]) -> dict[str, Any]:
+    """A note as the template takes it.
+
+    names, docs (Sequence): The note's sides, the gold one first.
+    colours (dict[str, str]): By label.
+    RETURNS (dict[str, Any]): `id`, `mentions` (their number), `hidden` (gold mentions that are not in `doc.ents`),
+        `outcomes` (by model the number of pairs of each class), `passages` as `draw_passage` gives them.
+    """
+    gold, *predictions = docs
+    mentions = [doc.ents for doc in docs]  # each access makes all of them again
+    return {
+        "id": gold.user_data[NOTE_ID],
+        "mentions": len(mentions[0]),
+        "hidden": len(gold.spans.get(GOLD, mentions[0])) - len(mentions[0]),
+        "outcomes": [(name, count_outcomes(gold, doc)) for name, doc in zip(names[1:], predictions, strict=True)],
+        "passages": [draw_passage(part, names, mentions, colours) for part in find_passages(gold, mentions)],
+    }
+
+
+def count_outcomes(gold: Doc, predicted: Doc) -> dict[str, int]:
+    """The number of pairs of each class that occurs."""
+    found = Counter(pair.outcome for pair in pair_mentions(gold, predicted))
+    return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}
+
+
+def find_passages(doc: Doc, mentions: Sequence[Sequence[Span]]) -> Iterator[Span]:
+    """The lines of a note that are not blank; lines with a mention of any side across their ends stay together."""
+    taken = {place for ents in mentions for ent in ents for place in range(ent.start, ent.end)}
+    ends = [token.i for token in doc if token.is_space and "\n" in token.text and token.i not in taken]
+    for before, end in pairwise([-1, *ends, len(doc)]):
+        if doc[before + 1 : end].text.strip():
+            yield doc[before + 1 : end]
+
+
+def draw_passage(
+    part: Span, names: Sequence[str], mentions: Sequence[Sequence[Span]], colours: dict[str, str]
+) -> list[tuple[str, str]]:
+    """Each different reading of a passage: the sides that share it ("all" if they all do) and its HTML, gold first."""
+    rows: dict[str, list[str]] = {}
+    for name, ents in zip(names, mentions, strict=True):
+        low, high = (bisect_left(ents, place, key=lambda ent: ent.start) for place in (part.start, part.end))
+        rows.setdefault(render_passage(part, ents[low:high], colours), []).append(name)
+    return [("all" if len(rows) == 1 else ", ".join(sharing), html) for html, sharing in rows.items()]

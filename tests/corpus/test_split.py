@@ -1,0 +1,176 @@
+"""Which part a note is in: as its release says, else by a hash of its name, and stable."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripts.cli import InputError
+from scripts.corpus.note import Note
+from scripts.corpus.split import SPLITS, assign, named_split
+
+
+def note(note_id: str, split: str = "") -> Note:
+    return Note(note_id, "", (), f"{note_id}.ann", f"{note_id}.txt", split)
+
+
+def corpus(*sizes: tuple[str, int]) -> list[Note]:
+    return [note(f"{split or 'note'}-{number}", split) for split, size in sizes for number in range(size)]
+
+
+def parts(notes: list[Note]) -> dict[str, str]:
+    return {note.id: note.split for note in notes}
+
+
+# --- the names of the releases
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        # i2b2 2009; its first archive has the texts of both parts
+        ("train.test.released.8.17.09.tar.gz", ""),
+        ("training.sets.released.tar.gz/1", "train"),
+        ("training.ground.truth.01.06.11.2009.zip", "train"),
+        ("annotations_ground_truth.tar.gz/converted.noduplicates.sorted", ""),
+        # i2b2/VA 2010
+        ("concept_assertion_relation_training_data.tar.gz/beth/txt", "train"),
+        ("concept_assertion_relation_training_data/partners/concept", "train"),
+        ("test_data.tar.gz/test_data", "test"),
+        ("test_data/txt", "test"),
+        ("reference_standard_for_test_data.tar.gz/reference_standard_for_test_data/concepts", "test"),
+        # i2b2 2011
+        ("i2b2_Beth_Train_Release.tar.gz/Beth_Train/docs", "train"),
+        ("i2b2_Partners_Train_Release.tar.gz/Partners_Train/concepts", "train"),
+        ("i2b2_Beth_Train/Beth_Train/chains", "train"),
+        ("Task_1C.zip", ""),
+        ("Task_1C.zip/Task_1C/i2b2_Test/i2b2_Beth_Test/docs", "test"),
+        ("Task_1C.zip/Task_1C/i2b2_Test/i2b2_Partners_Test/concepts", "test"),
+        ("Task_1C_Test_groundtruth.zip/Tack_1C_to_be_released_10_02_2011/i2b2_Beth_Test/chains", "test"),
+        ("Task_1C_Test_groundtruth", "test"),
+        ("Test-ground-truth-Beth-Partners_111004.tar.gz", "test"),
+        # i2b2 2012
+        ("2012-07-15.original-annotation.release.tar.gz", ""),
+        ("2012-08-06.test-data-release/txt", "test"),
+        ("2012-08-08.test-data.event-timex-groundtruth/xml", "test"),
+        ("2012-08-23.test-data.groundtruth.tar.gz/ground_truth/merged_xml", "test"),
+        # i2b2 2014
+        ("2014_training-PHI-Gold-Set1.tar.gz/training-PHI-Gold-Set1", "train"),
+        ("training-PHI-Gold-Set2.tar.gz", "train"),
+        ("testing-PHI-Gold-fixed.tar.gz", "test"),
+        ("training-RiskFactors-Complete-Set1.tar.gz", "train"),
+        ("testing-RiskFactors-Complete.tar.gz", "test"),
+        # n2c2 2018 and 2022
+        ("training_20180910.zip/training_20180910", "train"),
+        ("gold-standard-test-data.zip/gold-standard-test-data", "test"),
+        ("trainingdata_v3.zip", "train"),
+        ("trainingdata_v3.zip/train", "train"),
+        ("trainingdata_v3.zip/dev", "dev"),
+        # open corpora and the project's own
+        ("bc5cdr.tar.xz/bc5cdr/devel", "dev"),
+        ("CDR_Data/CDR_DevelopmentSet", "dev"),
+        ("CDR_Data/CDR_TrainingSet", "train"),
+        ("validation", "dev"),
+        ("valid", "dev"),
+        ("test/docs", "test"),
+        ("TRAIN/docs", "train"),
+    ],
+)
+def test_the_names_of_the_releases_say_the_part(path, split):
+    assert named_split(path.split("/")) == split
+
+
+@pytest.mark.parametrize("name", ["strain", "contest", "trainer", "device", "develops", "invalid", "testament"])
+def test_other_words_say_nothing(name):
+    assert named_split([name]) == ""
+
+
+def test_the_innermost_name_counts():
+    assert named_split(["training_data", "test"]) == "test"
+    assert named_split(["test", "train_and_test"]) == "test"
+    assert named_split(["test", "docs"]) == "test"
+    assert named_split([]) == ""
+
+
+# --- notes into parts
+
+
+def test_the_parts_of_a_release_stay_as_they_are():
+    notes = corpus(("train", 20), ("dev", 3), ("test", 5))
+    assert assign(notes) == notes
+
+
+def test_without_a_dev_part_a_share_of_train_becomes_it():
+    assigned = assign(corpus(("train", 2_000), ("test", 100)))
+    counts = Counter(note.split for note in assigned)
+    assert counts["test"] == 100
+    assert counts["dev"] / 2_000 == pytest.approx(0.15, abs=0.03)
+    assert all(note.split == "test" for note in assigned if note.id.startswith("test"))
+
+
+def test_without_a_test_part_notes_are_split_70_15_15():
+    counts = Counter(note.split for note in assign(corpus(("", 4_000))))
+    assert [counts[split] / 4_000 for split in SPLITS] == pytest.approx([0.7, 0.15, 0.15], abs=0.02)
+
+
+def test_notes_of_no_stated_part_are_train_where_there_is_a_test_part():
+    notes = corpus(("", 5), ("dev", 3), ("test", 5))
+    assert {note.split for note in assign(notes) if note.id.startswith("note")} == {"train"}
+
+
+def test_the_notes_stay_in_their_order():
+    notes = corpus(("", 50))
+    assert [note.id for note in assign(notes)] == [note.id for note in notes]
+
+
+@pytest.mark.parametrize("stated", [("",), ("train", "test")])
+def test_a_note_stays_in_its_part_when_others_are_added(stated):
+    few, many = (corpus(*((split, size) for split in stated)) for size in (60, 200))
+    before, after = parts(assign(few)), parts(assign([*reversed(many)]))
+    assert before == {note_id: after[note_id] for note_id in before}
+
+
+def test_a_note_stays_in_its_part_when_another_gets_its_name():
+    # Its id then has the folder before it.
+    alone = parts(assign(corpus(("", 60))))
+    again = parts(assign([note(f"beth/docs/{note_id}") for note_id in alone]))
+    assert list(again.values()) == list(alone.values())
+
+
+def test_the_parts_are_the_same_on_every_machine():
+    assigned = parts(assign(corpus(("", 60))))
+    dev, test = ([name for name, split in assigned.items() if split == part] for part in ("dev", "test"))
+    assert (dev[:3], test[:3]) == (["note-3", "note-4", "note-5"], ["note-9", "note-16", "note-23"])
+
+
+def test_dev_is_the_same_with_and_without_a_test_part():
+    ids = [f"n{number}" for number in range(300)]
+    without = parts(assign([note(note_id) for note_id in ids]))
+    with_test = parts(assign([*(note(note_id) for note_id in ids), note("t", "test")]))
+    assert {note_id for note_id in ids if without[note_id] == "dev"} == {
+        note_id for note_id in ids if with_test[note_id] == "dev"
+    }
+
+
+@pytest.mark.parametrize(
+    ("notes", "empty"),
+    [
+        (corpus(("", 1)), "dev|test|train"),
+        (corpus(("train", 1), ("test", 5)), "dev|train"),
+        (corpus(("dev", 2), ("test", 5)), "train"),
+        ([], "train"),
+    ],
+)
+def test_a_part_without_notes_is_told(notes, empty):
+    with pytest.raises(InputError, match=rf"The ({empty}) part is without notes \({len(notes)} notes in all\)"):
+        assign(notes)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text(max_size=12), max_size=30))
+def test_every_note_gets_one_part_whatever_its_name(names):
+    notes = [*corpus(("train", 60), ("test", 1)), *(note(name) for name in names)]
+    assigned = assign(notes)
+    assert {note.split for note in assigned} == set(SPLITS)
+    assert [note._replace(split="") for note in assigned] == [note._replace(split="") for note in notes]

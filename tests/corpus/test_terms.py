@@ -1,0 +1,60 @@
+"""Whether notes may be shown or shared: as `convert` stated it, and never by the name of a folder."""
+
+import pytest
+import srsly
+
+from scripts.cli import InputError
+from scripts.convert.__main__ import main as convert
+from scripts.corpus.corpora import CORPORA
+from scripts.corpus.terms import closed_sources, read_terms, terms_of
+from tests.commands import run
+from tests.paths import ROOT
+
+OPEN = {"sample", "sample-medications"}
+
+
+def test_only_the_projects_own_notes_are_open():
+    assert {name for name in CORPORA if terms_of(name).open} == OPEN
+    assert all(terms_of(name).licence == "CC0-1.0" for name in OPEN)
+    assert terms_of("i2b2-2011").licence == "n2c2 data use agreement"
+    assert terms_of("ward") == ("ward", "the terms of ward", False)
+
+
+@pytest.mark.parametrize("name", ["Sample", "sample ", "sample2", "SAMPLE"])
+def test_a_name_that_is_almost_an_open_one_opens_nothing(name):
+    assert not terms_of(name).open
+
+
+def test_convert_states_the_terms(tmp_path):
+    assert run(convert, "sample-medications", ROOT / "assets", tmp_path / "ward").code == 0
+    assert read_terms(tmp_path / "ward") == ("sample-medications", "CC0-1.0", True)
+    header = srsly.read_json(tmp_path / "ward/conversion.json")
+    assert list(header)[:3] == ["corpus", "licence", "open"]
+
+
+def test_protected_notes_in_a_folder_called_sample_stay_protected(tmp_path):
+    for split in ("train", "dev", "test"):
+        (tmp_path / "notes" / split).mkdir(parents=True)
+        (tmp_path / "notes" / split / f"{split}.conll").write_text("pain\tB-problem\n")
+    assert run(convert, "ward", tmp_path / "notes", tmp_path / "corpus/sample").code == 0
+    assert read_terms(tmp_path / "corpus/sample") == ("ward", "the terms of ward", False)
+
+
+@pytest.mark.parametrize("content", ["{}", '{"corpus": "sample", "licence": "CC0-1.0"}', "[]", "{", ""])
+def test_terms_that_are_not_stated_are_asked_for(content, tmp_path):
+    (tmp_path / "conversion.json").write_text(content)
+    with pytest.raises(InputError, match="conversion.json .*: convert (it|the corpus) again"):
+        read_terms(tmp_path)
+
+
+def test_a_corpus_that_was_not_converted_is_told_so(tmp_path):
+    with pytest.raises(InputError, match="does not exist: convert the corpus first"):
+        read_terms(tmp_path)
+
+
+def test_what_is_not_stated_to_be_open_is_closed():
+    source = terms_of("sample").to_source()
+    assert closed_sources([source]) == []
+    for changed in ({**source, "open": False}, {**source, "open": "yes"}, {**source, "open": 1},
+                    {key: value for key, value in source.items() if key != "open"}):  # fmt: skip
+        assert closed_sources([source, changed]) == [changed]
