@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from scripts.runtime.architectures import CPU_BATCH, group_by_length
-from scripts.evaluate.scorers import iob_tag
+from scripts.corpus.conll import iob_tag
 
 BATCH_PIECES = 4096  # of the bare encoder, padding included
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Annotated
 
 import srsly
+import torch
 import typer
 from wasabi import msg
 
 from scripts import cli
 from scripts.corpus.docs import create_nlp, read_docs
-from scripts.evaluate.__main__ import describe_machine, load_model
+from scripts.corpus.pipelines import load_pipeline
+from scripts.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "memory.jsonl"
 LENGTHS = (2_000, 20_000)  # notes
@@ -46,13 +48,13 @@ def main(
     few, many = peaks.values()
     msg.info(f"{many / few:.3f} times as much for ten times the notes")
     srsly.write_jsonl(
-        RESULTS, [{"peaks_mib": peaks, "machine": describe_machine(-1)}], append=True, append_new_line=False
+        RESULTS, [{"peaks_mib": peaks, "machine": describe_machine(torch.device("cpu"))}], append=True, append_new_line=False
     )
 
 
 def annotate(model: Path, corpus: Path, notes: int) -> int:
     """Read a stream of notes; RETURNS the peak in MiB."""
-    nlp = load_model(model)
+    nlp = load_pipeline(model)
     for _ in nlp.pipe(stream(corpus, notes)):
         pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

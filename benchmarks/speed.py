@@ -27,7 +27,7 @@ from wasabi import msg
 from benchmarks.huggingface import encode_bare, make_classifier, make_pipeline, make_rows, make_trainer, tags_of
 from benchmarks.pipelines import SHAPES, build_ours, build_stock, encoder_of, load_ours, make_encoder, read_examples
 from scripts.corpus.docs import create_nlp, read_docs
-from scripts.evaluate.__main__ import describe_machine
+from scripts.machine import describe_machine
 from scripts.convert.formats import conll
 from scripts.archives import read_files
 
@@ -169,7 +169,7 @@ def show(
          f"{median(row[name] / row[first] for row in seconds):.2f}")
         for name in contestants
     ]  # fmt: skip
-    machine = describe_machine(-1)
+    machine = describe_machine(torch.device("cpu"))
     msg.text(f"{title}: {words:,} words, {rounds} rounds, {machine}")
     msg.table(rows, header=("", "words/s", f"{first} is faster by"), aligns=("l", "r", "r"), divider=True, max_col=60)
     RESULTS.mkdir(exist_ok=True)

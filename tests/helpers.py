@@ -53,6 +53,13 @@ def tar_of(members: Mapping[str, str | bytes], mode: str = "w:gz", *links: tarfi
     return target.getvalue()
 
 
+def link(name: str, target: str, kind: bytes) -> tarfile.TarInfo:
+    """A member of a tar without content, for `tar_of`."""
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
 def zip_of(members: Mapping[str, str | bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", compression) as archive:

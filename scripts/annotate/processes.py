@@ -1,27 +1,25 @@
 """Annotation of many notes, in this process or in several; a note that fails does no harm to the others."""
 
-import ctypes
 import multiprocessing
 import os
-import platform
-import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TypeVar
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import raise_error
+from wasabi import msg
 
+from scripts.annotate.failures import failure_of, place_of
 from scripts.corpus.texts import Failure, Text
+from scripts.runtime.cut import cut
+from scripts.runtime.libc import end_with_parent
 
 BATCH_NOTES, BATCH_CHARS = 64, 200_000
 PROCESS_BATCH = 16  # notes that a process is given at once: each has its share of a shard
 WATCH_SECONDS = 1
-_PR_SET_PDEATHSIG = 1  # from Linux' prctl.h
 _piping = False
-_Item = TypeVar("_Item", bound="Text | Failure")
 
 
 def annotate(nlp: Language, notes: Sequence[Text], n_process: int = 1) -> Iterator[tuple[Text, Doc | Failure]]:
@@ -32,33 +30,18 @@ def annotate(nlp: Language, notes: Sequence[Text], n_process: int = 1) -> Iterat
     nlp (Language): The pipeline.
     notes (Sequence[Text]): The notes.
     n_process (int): Number of processes.
-    YIELDS (tuple[Text, Doc | Failure]): Each note in order, with what became of it. Of an exception the kind alone is
-        told, as its message may quote the note.
+    YIELDS (tuple[Text, Doc | Failure]): Each note in order, with what became of it.
     """
     if n_process > 1:
         yield from _annotate_in_processes(nlp, notes, n_process)
         return
-    for batch in cut(notes, BATCH_NOTES, BATCH_CHARS):
+    for batch in cut(notes, lambda note: len(note.text), BATCH_CHARS, BATCH_NOTES):
         yield from zip(batch, _annotate_batch(nlp, batch), strict=True)
-
-
-def cut(items: Iterable[_Item], most: int, most_chars: int) -> Iterator[list[_Item]]:
-    """Cut a stream into lists that end at a number of items or of characters."""
-    taken: list[_Item] = []
-    chars = 0
-    for item in items:
-        taken.append(item)
-        chars += len(item.text) if isinstance(item, Text) else 0
-        if len(taken) >= most or chars >= most_chars:
-            yield taken
-            taken, chars = [], 0
-    if taken:
-        yield taken
 
 
 def _annotate_batch(nlp: Language, batch: Sequence[Text]) -> list[Doc | Failure]:
     found: dict[int, Doc] = {}
-    with suppress(Exception):
+    with suppress(Exception):  # it is raised again for the note at fault, and recorded
         found = {place: doc for doc, place in nlp.pipe(_numbered(batch), as_tuples=True)}
     return [found[place] if place in found else _annotate_one(nlp, note) for place, note in enumerate(batch)]
 
@@ -68,7 +51,7 @@ def _annotate_one(nlp: Language, note: Text) -> Doc | Failure:
         with _error_handler(nlp, raise_error):
             return nlp(note.text)
     except Exception as error:
-        return Failure(note.id, note.file, note.line, f"the pipeline failed ({type(error).__name__})")
+        return failure_of(note, "the pipeline failed", error)
 
 
 def _annotate_in_processes(
@@ -91,8 +74,9 @@ def _pipe_in_processes(nlp: Language, notes: Sequence[Text], n_process: int) -> 
     try:
         with _error_handler(nlp, _leave_out), _watched(n_process):
             yield from nlp.pipe(_numbered(notes), as_tuples=True, n_process=n_process, batch_size=PROCESS_BATCH)
-    except Exception:
-        return  # a process is gone, or the text could not even be cut into tokens
+    except Exception as error:  # a process is gone, or a text could not even be cut into tokens
+        place = f"{type(error).__name__}, {place_of(error)}"
+        msg.warn(f"The processes ended early ({place}): what is left of this shard is annotated in one.")
     finally:
         _piping = False
 
@@ -135,10 +119,11 @@ def _leave_out(*_) -> None:
     """Do not raise, so that the other batches are finished."""
 
 
-def _end_with_parent() -> None:
+def _after_fork_in_child() -> None:
     """A process for `nlp.pipe` would wait for work for ever when the one that gives it is killed."""
-    if _piping and platform.system() == "Linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _piping:
+        end_with_parent()
 
 
-os.register_at_fork(after_in_child=_end_with_parent)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

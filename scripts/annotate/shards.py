@@ -4,25 +4,27 @@ A shard is there once its line is in the manifest: its file is renamed into plac
 errors.jsonl, then the line is written. What a killed run did behind the last line is done again.
 """
 
-import fcntl
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import srsly
 
-from scripts.annotate.writers import Writer
 from scripts.cli import InputError
 from scripts.corpus.texts import Failure
 from scripts.files import whole_file, whole_folder
+
+if TYPE_CHECKING:
+    from scripts.annotate.writers import Writer
 
 MANIFEST, ERRORS, SHARDS, LOCK = "manifest.jsonl", "errors.jsonl", "shards", ".lock"
 
 
 class Totals(NamedTuple):
-    """Counts of a shard or of a run; the law is notes = annotated + failed.
+    """Counts of a shard or of a run; the invariant is notes = annotated + failed.
 
     notes (int): Notes read, and files that could not be read.
     annotated, failed (int): What became of them.
@@ -75,7 +77,7 @@ class Manifest:
                 raise InputError(f"{self.folder / ERRORS} is shorter than it was: name a new folder.")
             file.truncate(self._errors_size)
 
-    def commit(self, writer: Writer, failures: Sequence[Failure], totals: Totals, ids: Sequence[str]) -> None:
+    def commit(self, writer: "Writer", failures: Sequence[Failure], totals: Totals, ids: Sequence[str]) -> None:
         """Write a shard, whole or not at all.
 
         writer (Writer): Holds the annotated notes.
@@ -110,7 +112,8 @@ class Manifest:
 
 
 def check_output(folder: Path, source: Path) -> None:
-    """RAISES (InputError): The folder cannot be written to without touching something else."""
+    """RAISES (InputError): The folder cannot be locked, or not written to without touching something else."""
+    file_locks()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder to write to.")
     if source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
@@ -145,9 +148,19 @@ def open_manifest(folder: Path, settings: dict[str, Any]) -> Iterator[Manifest]:
         yield manifest
 
 
+def file_locks() -> ModuleType:
+    """RAISES (InputError): The system has none that we know."""
+    try:
+        import fcntl
+    except ImportError:
+        raise InputError("Annotating needs Unix for its file locks: run it on Linux, on macOS or in WSL.") from None
+    return fcntl
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     # Not flock: processes forked for n_process would go on holding it when this one is killed.
+    fcntl = file_locks()
     with (folder / LOCK).open("w") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

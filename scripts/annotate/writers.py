@@ -81,7 +81,7 @@ class ParquetWriter:
 
 
 class ConllWriter:
-    """Token and IOB2 tag a line, as `export_conll` writes them."""
+    """Token and IOB2 tag a line, as `export` writes them."""
 
     suffix = ".conll"
 
@@ -89,8 +89,7 @@ class ConllWriter:
         self._notes: list[str] = []
 
     def add(self, note: Text, doc: Doc) -> None:
-        doc.user_data[NOTE_ID] = note.id
-        self._notes.append("".join(f"{row}\n" for row in rows(doc)))
+        self._notes.append("".join(f"{row}\n" for row in rows(doc, note.id)))
 
     def save(self, path: Path) -> None:
         with path.open("w", encoding="utf8", newline="") as file:

@@ -11,9 +11,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.vocab import Vocab
 
-from scripts.runtime import tokenizer  # noqa: F401  (registers medner.Tokenizer.v1)
 from scripts.cli import InputError
 from scripts.corpus.note import Entity, Note
+from scripts.runtime import tokenizer  # noqa: F401  (registers medner.Tokenizer.v1)
 
 GOLD = "gold"  # the span group of all mentions, doc.spans["gold"]
 NOTE_ID = "note_id"  # the key of the note's name in doc.user_data

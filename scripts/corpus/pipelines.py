@@ -45,7 +45,7 @@ def count_words(docs: Iterable[Doc]) -> int:
     return sum(not token.is_space for doc in docs for token in doc)
 
 
-def add_sources(pipeline: Path, sources: list[dict[str, Any]]) -> None:
+def add_sources(pipeline: Path, sources: list[dict[str, str]]) -> None:
     """State in the meta.json of a saved pipeline which notes it learnt from, with their terms."""
     meta: Any = srsly.read_json(pipeline / "meta.json")
     with whole_file(pipeline / "meta.json") as path:

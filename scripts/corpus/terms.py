@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from scripts.cli import InputError
 from scripts.corpus.corpora import CORPORA
 from scripts.files import read_json
 
+YES, NO = "yes", "no"
 CONVERSION = "conversion.json"  # in the folder of a converted corpus
 
 
@@ -23,9 +24,9 @@ class Terms(NamedTuple):
     licence: str
     open: bool
 
-    def to_source(self) -> dict[str, Any]:
-        """As one of the `sources` in a pipeline's meta.json."""
-        return {"name": self.corpus, "license": self.licence, "open": self.open}
+    def to_source(self) -> dict[str, str]:
+        """As one of the `sources` in a pipeline's meta.json, where spaCy takes strings only."""
+        return {"name": self.corpus, "license": self.licence, "open": YES if self.open else NO}
 
 
 def terms_of(corpus: str) -> Terms:
@@ -47,9 +48,9 @@ def read_terms(corpus: Path) -> Terms:
         raise InputError(f"{corpus / CONVERSION} does not state the terms of the notes: convert it again.") from None
 
 
-def closed_sources(sources: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def closed_sources(sources: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     """Of the notes that a model learnt from, those that it must not be shared with: all that are not stated to be open.
 
-    sources (Iterable[dict[str, Any]]): Notes as in a pipeline's meta.json, each with `name`, `license` and `open`.
+    sources (Iterable[dict[str, str]]): Notes as in a pipeline's meta.json, each with `name`, `license` and `open`.
     """
-    return [source for source in sources if source.get("open") is not True]
+    return [source for source in sources if source.get("open") != YES]

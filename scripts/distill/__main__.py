@@ -50,7 +50,7 @@ def make_vocabulary(
     pieces = choose_pieces(tokenizer, count_words(text, tokenizer), size, words, least)
     replace_pieces(model, tokenizer, pieces.all)
     write_encoder(model, make_tokenizer(pieces.all), out)
-    msg.good(f"{len(pieces.all):,} pieces of {former:,} and {len(pieces.new):,} new words: {out}")
+    msg.good(f"{len(pieces.all):,} pieces, {len(pieces.new):,} of them new words; the teacher has {former:,}: {out}")
 
 
 @app.command("bert")
@@ -115,8 +115,14 @@ def distill_albert(
     model = load_albert(start, bert) if start else make_albert(bert, width, layer, seed)
     batches = read_batches(text, tokenizer, share, seed)
     # Singular vectors may differ in their last digits between machines, so that a new ALBERT is known by its origin.
-    begin = hash_weights(model) if start else f"layer {layer}, width {width}"
-    identity = {"teacher": hash_weights(bert), "start": begin, "rate": rate, "words": words, **batches.identity()}
+    begin = hash_weights(model.base_model) if start else f"layer {layer}, width {width}"
+    identity = {
+        "teacher": hash_weights(bert.base_model),
+        "start": begin,
+        "rate": rate,
+        "words": words,
+        **batches.identity(),
+    }
     train(
         model.train(),
         lambda step: distillation_loss(model, bert, batches.at(step), words),

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from torch.nn import Module
 from torch.nn import functional as F
-from transformers import AlbertConfig, AlbertForPreTraining, BertConfig, BertForPreTraining
+from transformers import AlbertConfig, AlbertForPreTraining, BertForPreTraining
+from transformers.configuration_utils import PretrainedConfig
 
 from scripts.cli import InputError
 from scripts.distill.encoder import FASTEST, check_kind
@@ -34,7 +35,7 @@ def make_albert(teacher: BertForPreTraining, width: int, layer: int, seed: int) 
     seed (int): Of the head, which is new.
     RAISES (InputError): The teacher is not so wide, or has no such layer.
     """
-    bert: BertConfig = teacher.config
+    bert = teacher.config
     if width > bert.hidden_size:
         raise InputError(f"The teacher is {bert.hidden_size} wide: give that as --width, or less.")
     if layer >= bert.num_hidden_layers:
@@ -44,12 +45,12 @@ def make_albert(teacher: BertForPreTraining, width: int, layer: int, seed: int) 
     torch.manual_seed(seed)
     model = AlbertForPreTraining(make_config(bert, width))
     copy_embeddings(teacher, model, width)
-    copy_layer(teacher.bert.encoder.layer[layer], model.albert.encoder.albert_layer_groups[0].albert_layers[0])
-    model.albert.pooler.load_state_dict(teacher.bert.pooler.dense.state_dict())
+    copy_layer(teacher.bert.encoder.get_submodule(f"layer.{layer}"), shared_layer(model))
+    model.albert.get_submodule("pooler").load_state_dict(teacher.bert.get_submodule("pooler.dense").state_dict())
     return model
 
 
-def make_config(bert: BertConfig, width: int) -> AlbertConfig:
+def make_config(bert: PretrainedConfig, width: int) -> AlbertConfig:
     """width (int): Of the embeddings."""
     numbers = {"pad": "[PAD]", "bos": "[CLS]", "eos": "[SEP]"}
     return AlbertConfig(
@@ -82,6 +83,11 @@ def copy_embeddings(teacher: BertForPreTraining, model: AlbertForPreTraining, wi
     back = model.albert.encoder.embedding_hidden_mapping_in
     back.weight.copy_(way[:-1].T)
     back.bias.copy_(way[-1])
+
+
+def shared_layer(model: AlbertForPreTraining) -> Module:
+    """The one layer that an ALBERT passes through again and again."""
+    return model.albert.encoder.get_submodule("albert_layer_groups.0.albert_layers.0")
 
 
 def copy_layer(old: Module, new: Module) -> None:

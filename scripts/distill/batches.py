@@ -11,7 +11,7 @@ from tqdm import tqdm
 from transformers import BertTokenizerFast
 
 from scripts.cli import InputError
-from scripts.pretrain.texts import read_texts as read_all_texts
+from scripts.corpus.texts import read_all_texts
 from scripts.distill.encoder import LENGTH
 from scripts.masking import Masking, Vocabulary, make_batch, read_vocabulary
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from transformers import BertForPreTraining, BertTokenizerFast
 
 from scripts.cli import InputError
-from scripts.pretrain.texts import read_texts as read_all_texts
+from scripts.corpus.texts import read_all_texts
 from scripts.distill.encoder import LENGTH
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -63,7 +63,7 @@ def choose_pieces(tokenizer: BertTokenizerFast, counts: Counter[str], size: int,
     """
     usage = count_usage(tokenizer, counts)
     new = [word for word, _ in usage.saved.most_common(words)]
-    teacher = [piece for piece in tokenizer.convert_ids_to_tokens(range(len(tokenizer))) if piece not in SPECIAL]
+    teacher = [piece for piece in tokenizer.convert_ids_to_tokens(list(range(len(tokenizer)))) if piece not in SPECIAL]
     kept = {piece for piece in teacher if usage.used[piece] >= least or is_plain_character(piece)}
     room = size - len(SPECIAL) - len(kept) - len(new)
     if room < 0:
@@ -92,11 +92,11 @@ def replace_pieces(model: BertForPreTraining, tokenizer: BertTokenizerFast, piec
 
     tokenizer (BertTokenizerFast): Of the former vocabulary.
     """
-    embeddings = average_rows(pieces, tokenizer, model.get_input_embeddings().weight)
-    biases = average_rows(pieces, tokenizer, model.get_output_embeddings().bias)
+    embeddings = average_rows(pieces, tokenizer, model.bert.embeddings.word_embeddings.weight)
+    biases = average_rows(pieces, tokenizer, model.cls.predictions.decoder.bias)
     model.resize_token_embeddings(len(pieces), mean_resizing=False)
-    model.get_input_embeddings().weight.copy_(embeddings)
-    model.get_output_embeddings().bias.copy_(biases)
+    model.bert.embeddings.word_embeddings.weight.copy_(embeddings)
+    model.cls.predictions.decoder.bias.copy_(biases)
 
 
 def average_rows(pieces: Sequence[str], tokenizer: BertTokenizerFast, old: Tensor) -> Tensor:

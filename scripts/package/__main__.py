@@ -58,7 +58,7 @@ def main(
     msg.good(f"Packaged {output / full_name}")
 
 
-def check_sources(trained: dict[str, Any], results: dict[str, Any], corpus: Path) -> list[dict[str, Any]]:
+def check_sources(trained: dict[str, Any], results: dict[str, Any], corpus: Path) -> list[dict[str, str]]:
     """The notes that a model learnt from, with their terms, as `train` stated them.
 
     RAISES (InputError): It learnt from other notes than those of the corpus, or was scored on others.

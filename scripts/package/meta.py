@@ -12,11 +12,11 @@ REQUIREMENTS = ("spacy", "spacy-transformers", "transformers", "torch")
 SCORES = ("ents_p", "ents_r", "ents_f", "token_accuracy", "ents_per_type")
 
 
-def meta_fields(metrics: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:
+def meta_fields(metrics: dict[str, Any], sources: list[dict[str, str]]) -> dict[str, Any]:
     """What is known of a model beyond what spaCy writes itself.
 
     metrics (dict[str, Any]): As `evaluate` writes it.
-    sources (list[dict[str, Any]]): The notes that the model learnt from, with their terms, as `train` states them: the
+    sources (list[dict[str, str]]): The notes that the model learnt from, with their terms, as `train` states them: the
         corpus, then those that its encoder was adapted to.
     RETURNS (dict[str, Any]): Description, licence, sources, scores on the test notes, requirements.
     """

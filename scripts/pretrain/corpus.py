@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 from wasabi import msg
 
-from scripts.pretrain.texts import read_texts as read_all_texts
+from scripts.corpus.texts import read_all_texts
 from scripts.pretrain.blocks import Block
 from scripts.pretrain.encoder import Encoder
 from scripts.pretrain.notes import EncodedNote, encode_notes, hash_notes

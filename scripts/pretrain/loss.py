@@ -15,7 +15,7 @@ from scripts.masking import IGNORED
 from scripts.pretrain.batches import mask, rows_per_step
 from scripts.pretrain.blocks import Block
 from scripts.pretrain.encoder import Encoder
-from scripts.runtime.architectures import has_fast_bfloat16
+from scripts.runtime.hardware import has_fast_bfloat16
 
 
 def summed_loss(model: Any, batch: dict[str, Tensor]) -> tuple[Tensor, int]:

@@ -9,7 +9,7 @@ from scripts.machine import describe_machine, describe_versions
 from scripts.pretrain.batches import Batches
 from scripts.pretrain.corpus import Corpus
 from scripts.pretrain.encoder import Encoder
-from scripts.runtime.architectures import has_fast_bfloat16
+from scripts.runtime.hardware import has_fast_bfloat16
 
 LEARNING_RATE = 5e-5  # of an encoder 768 wide
 PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")

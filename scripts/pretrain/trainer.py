@@ -29,7 +29,7 @@ class Pretrainer(Trainer):
         loss, pieces = summed_loss(model, inputs)
         return loss / max(pieces, 1)
 
-    def _get_train_sampler(self, *_: Any) -> SequentialSampler:
+    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(self.batches)
 
 

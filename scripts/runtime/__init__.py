@@ -1,4 +1,4 @@
-"""What a trained pipeline needs where it runs: the encoder, the entity recognizer, the tokenizer and reading of streams.
+"""What a trained pipeline needs where it runs: encoder, entity recognizer, tokenizer, and how it reads streams.
 
 The folder travels inside the packaged models, so it imports nothing of the project and all its imports of its own
 modules are relative. What it registers with spaCy goes by `registered`.
@@ -13,10 +13,15 @@ NAMES: set[str] = set()
 
 
 def registered(name: str) -> str:
-    """Record a name, and give it the code's version.
+    """Record a name, and give it the version of this code.
 
     name (str): Such as medner.TransformerModel.v1, or of a factory, in which spaCy allows no dots: medner_ner.
-    RETURNS (str): The name to register, as it is if the code has no version.
+    RETURNS (str): The name to register.
     """
     NAMES.add(name)
-    return f"{name}{'.' if '.' in name else '_'}{CODE}" if CODE else name
+    return versioned(name, CODE)
+
+
+def versioned(name: str, code: str) -> str:
+    """A registered name as the code of a digest has it; as it is if there is none."""
+    return f"{name}{'.' if '.' in name else '_'}{code}" if code else name

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
-from .pieces import Pieces, special_pieces
+from .pieces import JoinedPieces, special_pieces
 
 # Pieces computed at once, and how many of these may be padding before one more batch costs less: by a core, by a core
 # in tiles, by this thread, by a GPU (guessed). More leaves its caches; with less padding there are more shapes.
@@ -19,23 +19,6 @@ CORE_BATCH, TILES_BATCH, CPU_BATCH, GPU_BATCH = (1024, 64), (1280, 256), (2048, 
 CORE_FEWEST = 128  # pieces for a core, where there is little to share
 TILE = 16  # rows that AMX multiplies at once; batches with such widths fill them, and have few different shapes
 NARROW = 64  # widths up to here fill half a tile: padding would cost more
-
-
-class JoinedPieces(NamedTuple):
-    """All pieces of some notes in one row, numbered through, and so are their tokens.
-
-    ids: Places of the pieces in the vocabulary.
-    windows: Start and end pieces, windows x 2.
-    covered: The tokens of the first piece, of the second and so on; a piece may have none or several.
-    starts: Where each piece begins in `covered`, with the end behind.
-    counts: How many pieces each token has.
-    """
-
-    ids: np.ndarray
-    windows: np.ndarray
-    covered: np.ndarray
-    starts: np.ndarray
-    counts: np.ndarray
 
 
 class Batch(NamedTuple):
@@ -54,35 +37,6 @@ class Batch(NamedTuple):
     bags: Tensor
     tokens: Tensor
     counts: Tensor
-
-
-def join_pieces(pieces: Sequence[Pieces], windows: Sequence[np.ndarray], lengths: Sequence[int]) -> JoinedPieces:
-    """Number the pieces and tokens of notes through.
-
-    windows (Sequence[np.ndarray]): The windows of each note, windows x 2.
-    lengths (Sequence[int]): Tokens of each note.
-    """
-    shifts = np.cumsum([0, *(len(note.ids) for note in pieces)])
-    covered, starts = find_tokens(pieces, lengths)
-    return JoinedPieces(
-        ids=np.concatenate([note.ids for note in pieces]),
-        windows=np.concatenate([note + shift for note, shift in zip(windows, shifts, strict=False)]),
-        covered=covered,
-        starts=starts,
-        counts=np.bincount(covered, minlength=sum(lengths)),
-    )
-
-
-def find_tokens(pieces: Sequence[Pieces], lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The tokens of each piece, as numbers among those of all notes.
-
-    lengths (Sequence[int]): Tokens of each note.
-    RETURNS (tuple[np.ndarray, np.ndarray]): `covered` and `starts` of JoinedPieces.
-    """
-    first = np.concatenate([note.first + shift for note, shift in zip(pieces, np.cumsum([0, *lengths]), strict=False)])
-    counts = np.concatenate([note.last - note.first for note in pieces])
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    return np.repeat(first - starts[:-1], counts) + np.arange(starts[-1]), starts
 
 
 def make_batches(
@@ -137,9 +91,7 @@ def fill_tiles(widths: np.ndarray) -> np.ndarray:
     return -(-widths // step) * step
 
 
-def batch_sizes(
-    device: torch.device, cores: ThreadPoolExecutor | None, in_tiles: bool, pieces: int
-) -> tuple[int, int]:
+def batch_sizes(device: torch.device, cores: ThreadPoolExecutor | None, in_tiles: bool, pieces: int) -> tuple[int, int]:
     """How many pieces to compute at once, if there are so many in all, and how many of these may be padding."""
     if device.type != "cpu":
         return GPU_BATCH

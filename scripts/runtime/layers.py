@@ -55,8 +55,8 @@ def _count_attention(config: PretrainedConfig) -> int | None:
 
 def _unknown(model: PreTrainedModel, what: str) -> RuntimeError:
     return RuntimeError(
-        f"A model of type {model.config.model_type} is built by transformers {transformers.__version__} in a way that is"
-        f" not known here: {what} replaced by ours. Install a version of transformers that the model was tried with."
+        f"transformers {transformers.__version__} builds a model of type {model.config.model_type} in a way that is not"
+        f" known here: {what} replaced by ours. Install a version of transformers that the model was tried with."
     )
 
 

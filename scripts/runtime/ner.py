@@ -97,13 +97,21 @@ class BatchRecognizer(EntityRecognizer):
     def set_annotations(self, docs: Sequence[Doc], states_or_beams: Any) -> None:
         if all(isinstance(found, Found) for found in states_or_beams):
             for doc, (entities,) in zip(docs, states_or_beams, strict=True):
-                doc.set_ents([Span(doc, *entity) for entity in entities], default="outside")
-                trim_mentions(doc)
+                spans = [Span(doc, start, find_end(doc, end), label) for start, end, label in entities]
+                doc.set_ents(spans, default="outside")
             return
-        before = [find_tokens_of_entities(doc) for doc in docs]
+        starts_before = [{ent.start for ent in doc.ents} for doc in docs]
         super().set_annotations(docs, states_or_beams)
-        for doc, tokens in zip(docs, before, strict=True):
-            trim_mentions(doc, tokens)
+        for doc, starts in zip(docs, starts_before, strict=True):
+            new = [ent for ent in doc.ents if ent.start not in starts]
+            doc.set_ents([], outside=[doc[find_end(doc, ent.end) : ent.end] for ent in new], default="unmodified")
+
+
+def find_end(doc: Doc, end: int) -> int:
+    """The end of a mention without the blanks at its end; it never begins with one, as spaCy's search sees to that."""
+    while doc[end - 1].is_space:
+        end -= 1
+    return end
 
 
 def has_no_annotations(doc: Doc) -> bool:

@@ -1,7 +1,8 @@
-"""Thinc's Adam for the weights of an encoder, computed by torch's fused one, which uses all cores."""
+"""Updates of an encoder's weights: thinc's Adam, computed by torch's fused one, which uses all cores."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from thinc.api import Optimizer
@@ -49,3 +50,26 @@ def _prepare_gradient(weights: Tensor, gradient: Tensor, optimizer: Optimizer) -
         norm = torch.linalg.vector_norm(gradient).item()
         if norm >= optimizer.grad_clip:
             gradient.mul_(optimizer.grad_clip / norm)
+
+
+class DenseGradient:
+    """A gradient of all rows of a table, kept from batch to batch, as optimizers take no gradient of the few rows that
+    a batch has."""
+
+    def __init__(self) -> None:
+        self._rows: Tensor | None = None
+
+    @contextmanager
+    def replacing(self, table: Tensor) -> Iterator[None]:
+        """Meanwhile it takes the place of the table's gradient, if that is of a few rows; afterwards there is none."""
+        if table.grad is None or not table.grad.is_sparse:
+            yield
+            return
+        gradient = table.grad.coalesce()
+        (places,) = gradient.indices()
+        rows = self._rows = torch.zeros_like(table) if self._rows is None else self._rows
+        rows[places] = gradient.values()
+        table.grad = rows
+        yield
+        rows[places] = 0.0
+        table.grad = None

@@ -25,6 +25,23 @@ class Pieces(NamedTuple):
     last: np.ndarray
 
 
+class JoinedPieces(NamedTuple):
+    """All pieces of some notes in one row, numbered through, and so are their tokens.
+
+    ids: Places of the pieces in the vocabulary.
+    windows: Start and end pieces, windows x 2.
+    covered: The tokens of the first piece, of the second and so on; a piece may have none or several.
+    starts: Where each piece begins in `covered`, with the end behind.
+    counts: How many pieces each token has.
+    """
+
+    ids: np.ndarray
+    windows: np.ndarray
+    covered: np.ndarray
+    starts: np.ndarray
+    counts: np.ndarray
+
+
 def read_pieces(tokenizer: PreTrainedTokenizerFast, docs: Sequence[Doc]) -> list[Pieces]:
     """Cut each note into wordpieces, once and to its end, and find their tokens."""
     backend: Any = tokenizer.backend_tokenizer
@@ -48,6 +65,35 @@ def align(doc: Doc, text: str, ids: list[int], offsets: list[tuple[int, int]]) -
     first = np.searchsorted(token_starts + lengths, starts, side="right")
     last = np.searchsorted(token_starts, np.maximum(ends, starts + 1), side="left")
     return Pieces(text, np.array(ids, dtype=np.int64), starts, ends, first, np.maximum(first, last))
+
+
+def join_pieces(pieces: Sequence[Pieces], windows: Sequence[np.ndarray], lengths: Sequence[int]) -> JoinedPieces:
+    """Number the pieces and tokens of notes through.
+
+    windows (Sequence[np.ndarray]): The windows of each note, windows x 2.
+    lengths (Sequence[int]): Tokens of each note.
+    """
+    shifts = np.cumsum([0, *(len(note.ids) for note in pieces)])
+    covered, starts = find_tokens(pieces, lengths)
+    return JoinedPieces(
+        ids=np.concatenate([note.ids for note in pieces]),
+        windows=np.concatenate([note + shift for note, shift in zip(windows, shifts, strict=False)]),
+        covered=covered,
+        starts=starts,
+        counts=np.bincount(covered, minlength=sum(lengths)),
+    )
+
+
+def find_tokens(pieces: Sequence[Pieces], lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of each piece, as numbers among those of all notes.
+
+    lengths (Sequence[int]): Tokens of each note.
+    RETURNS (tuple[np.ndarray, np.ndarray]): `covered` and `starts` of JoinedPieces.
+    """
+    first = np.concatenate([note.first + shift for note, shift in zip(pieces, np.cumsum([0, *lengths]), strict=False)])
+    counts = np.concatenate([note.last - note.first for note in pieces])
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    return np.repeat(first - starts[:-1], counts) + np.arange(starts[-1]), starts
 
 
 def special_pieces(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:

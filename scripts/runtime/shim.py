@@ -12,14 +12,13 @@ from spacy_transformers.data_classes import HFObjects
 from spacy_transformers.layers.hf_shim import HFShim
 from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
 from thinc.api import Model, Optimizer
-from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
 from .batches import CORE_BATCH
 from .hardware import has_fast_bfloat16, has_packed_bfloat16, has_tiles
 from .layers import LeanModel, PackedLinear, replace_layers
-from .optimizer import FusedAdam, can_fuse
+from .optimizer import DenseGradient, FusedAdam, can_fuse
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -42,7 +41,7 @@ class EncoderShim(HFShim):
         """Forget what belongs to an encoder that is replaced."""
         self._copy: PreTrainedModel | None = None
         self._adam: FusedAdam | None = None
-        self._embedding_gradient: Tensor | None = None
+        self._embedding_gradient = DenseGradient()
 
     @property
     def encoder(self) -> PreTrainedModel:
@@ -135,29 +134,14 @@ class EncoderShim(HFShim):
 
     def finish_update(self, optimizer: Optimizer) -> None:
         self._copy = None
-        with self._dense_gradient():
+        embeddings: Any = self.encoder.get_input_embeddings()
+        with self._embedding_gradient.replacing(embeddings.weight):
             if not can_fuse(optimizer):
                 super().finish_update(optimizer)
                 return
             if self._adam is None or self._adam.optimizer is not optimizer:
                 self._adam = FusedAdam(optimizer, self.encoder.parameters())
             self._adam.update()
-
-    @contextmanager
-    def _dense_gradient(self) -> Iterator[None]:
-        """Put the gradient of the few embeddings that a batch has into one of all, kept from batch to batch."""
-        weights: Any = self.encoder.get_input_embeddings().weight
-        if weights.grad is None or not weights.grad.is_sparse:
-            yield
-            return
-        gradient = weights.grad.coalesce()
-        (rows,) = gradient.indices()
-        dense = torch.zeros_like(weights) if self._embedding_gradient is None else self._embedding_gradient
-        dense[rows] = gradient.values()
-        self._embedding_gradient = weights.grad = dense
-        yield
-        dense[rows] = 0.0
-        weights.grad = None
 
     def from_bytes(self, bytes_data: bytes) -> "EncoderShim":
         self._forget()

@@ -1,7 +1,5 @@
 """The tokenizer for clinical English: spaCy's, with the cuts that annotated notes need.
 
-The file travels inside the packaged models, so it imports nothing of the project.
-
 spaCy strips prefixes and suffixes one at a time and searches what is left again after each, so
 that a run of signs takes time with the square of its length (3.8: 2 s for 5,000 underscores). Here
 every cut is an infix, and all of them are found in one pass over the word. spaCy ignores an infix
@@ -15,6 +13,8 @@ from spacy.language import Language
 from spacy.symbols import ORTH
 from spacy.tokenizer import Tokenizer
 from spacy.util import compile_infix_regex, compile_prefix_regex, registry
+
+from . import registered
 
 LETTER = r"[^\W\d_]"
 DASH = r"[-\u2010-\u2014\u2212]"
@@ -69,7 +69,7 @@ SIGNS = [
 ]
 
 
-@registry.tokenizers("medner.Tokenizer.v1")
+@registry.tokenizers(registered("medner.Tokenizer.v1"))
 def create_tokenizer() -> Callable[[Language], Tokenizer]:
     """Create the factory of the tokenizer for clinical English.
 

@@ -10,8 +10,8 @@ from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
 from torch import Tensor
 
-from .batches import compute, join_pieces, make_batches
-from .pieces import read_pieces, special_pieces
+from .batches import compute, make_batches
+from .pieces import join_pieces, read_pieces, special_pieces
 from .shim import EncoderShim, encoder_shim
 from .vectors import TokenVectors
 from .windows import cut_windows

@@ -4,7 +4,7 @@ python -m scripts.train configs/bert.cfg bert-base-uncased corpus/sample trainin
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from wasabi import msg
@@ -54,7 +54,7 @@ def main(
     msg.good(f"Trained {output}")
 
 
-def list_sources(terms: Terms, encoder: str) -> list[dict[str, Any]]:
+def list_sources(terms: Terms, encoder: str) -> list[dict[str, str]]:
     """The notes that a model learns from: those of the corpus, and those that `pretrain` adapted its encoder to."""
     return [terms.to_source(), *([UNLABELLED] if Path(encoder, ADAPTED).exists() else [])]
 

@@ -55,6 +55,6 @@ def test_a_corpus_that_was_not_converted_is_told_so(tmp_path):
 def test_what_is_not_stated_to_be_open_is_closed():
     source = terms_of("sample").to_source()
     assert closed_sources([source]) == []
-    for changed in ({**source, "open": False}, {**source, "open": "yes"}, {**source, "open": 1},
+    for changed in ({**source, "open": "no"}, {**source, "open": True}, {**source, "open": ""}, {**source, "open": "Yes"},
                     {key: value for key, value in source.items() if key != "open"}):  # fmt: skip
         assert closed_sources([source, changed]) == [changed]

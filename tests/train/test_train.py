@@ -15,6 +15,6 @@ def test_a_pipeline_states_its_corpus_and_that_its_encoder_was_adapted(tmp_path)
     assert list_sources(terms, str(tmp_path / "encoder")) == [terms.to_source()]
     (tmp_path / "encoder" / ADAPTED).write_text("{}")
     sources = list_sources(terms, str(tmp_path / "encoder"))
-    assert sources == [{"name": "ward", "license": "the terms of ward", "open": False}, UNLABELLED]
+    assert sources == [{"name": "ward", "license": "the terms of ward", "open": "no"}, UNLABELLED]
     add_sources(tmp_path, sources)
     assert srsly.read_json(tmp_path / "meta.json") == {"lang": "en", "sources": sources}

@@ -124,7 +124,7 @@ def test_what_learnt_from_a_wards_notes_is_under_the_wards_terms(ward, model):
     with zipfile.ZipFile(wheel) as archive:
         meta = json.loads(archive.read(f"en_medner_{model}/meta.json"))
     assert meta["license"] == "the terms of ward"
-    assert meta["sources"][0] == {"name": "ward", "license": "the terms of ward", "open": False}
+    assert meta["sources"][0] == {"name": "ward", "license": "the terms of ward", "open": "no"}
 
 
 def test_the_name_of_a_folder_changes_no_terms(ward, tmp_path):
@@ -135,7 +135,7 @@ def test_the_name_of_a_folder_changes_no_terms(ward, tmp_path):
                "--name", "medner_bert", "--version", "1.0")  # fmt: skip
     assert done.code == 0, done.output
     meta = json.loads((tmp_path / "packages/en_medner_bert-1.0/meta.json").read_text())
-    assert meta["license"] == "the terms of ward" and meta["sources"][0]["open"] is False
+    assert meta["license"] == "the terms of ward" and meta["sources"][0]["open"] == "no"
 
 
 def test_a_model_is_not_packaged_under_the_terms_of_other_notes(ward, tmp_path):

@@ -129,21 +129,21 @@ def test_notes_of_both_hospitals_with_the_same_name_get_their_folder_into_the_id
     assert [note_id for note_id, *_ in found] == ["Beth_Train/docs/1", "Partners_Train/docs/1"]
 
 
-def test_concepts_without_a_text_are_told_or_left_out():
+def test_concepts_without_a_text_are_reported_or_left_out():
     files = ("docs/a.txt", "concepts/a.con", "concepts/b.con")
     with pytest.raises(InputError, match=r"concepts/b\.con has no text file"):
         layout(*files)
     assert len(layout(*files, skip_unpaired=True)) == 1
 
 
-def test_a_text_without_concepts_is_told_or_left_out():
+def test_a_text_without_concepts_is_reported_or_left_out():
     files = ("docs/a.txt", "docs/b", "concepts/a.con")
     with pytest.raises(InputError, match=r"docs/b has no annotation file"):
         layout(*files)
     assert len(layout(*files, skip_unpaired=True)) == 1
 
 
-def test_two_concept_files_of_one_text_are_told():
+def test_two_concept_files_of_one_text_are_reported():
     with pytest.raises(InputError, match=r"both annotate docs/a\.txt"):
         layout("docs/a.txt", "concepts/a.con", "concepts/a.txt.con")
 
@@ -316,7 +316,7 @@ def test_a_quote_is_looked_for_in_its_own_line_only():
 
 
 @pytest.mark.parametrize(("first", "last"), [("9:0", "9:0"), ("0:0", "0:0"), ("1:0", "9:0"), ("2:0", "1:0")])
-def test_lines_that_the_text_does_not_have_are_told(first, last):
+def test_lines_that_the_text_does_not_have_are_reported(first, last):
     note = read(TEXT, ELBOW + concept("she", first, last))
     assert quoted(note) == [("problem", "a sore left elbow")]
     assert problems(note) == [(2, BEYOND, 1)]
@@ -393,14 +393,14 @@ def test_an_empty_text_is_a_note():
 # --- encodings
 
 
-def test_latin1_is_read_and_told_for_text_and_concepts():
+def test_latin1_is_read_and_reported_for_text_and_concepts():
     text, concepts = "café au lait spots\n", concept("café au lait spots", "1:0", "1:3")
     note = read(text.encode("latin-1"), concepts.encode("latin-1"))
     assert note.text == text
     assert quoted(note) == [("problem", "café au lait spots")]
-    told = [(problem.file, *problems(note)[i]) for i, problem in enumerate(note.problems)]
+    reported = [(problem.file, *problems(note)[i]) for i, problem in enumerate(note.problems)]
     kind = "not UTF-8, read as Latin-1"
-    assert told == [("docs/a.txt", 0, kind, 0), ("concepts/a.txt.con", 0, kind, 0)]
+    assert reported == [("docs/a.txt", 0, kind, 0), ("concepts/a.txt.con", 0, kind, 0)]
     assert read(text, concepts).problems == ()
 
 
@@ -420,7 +420,7 @@ def test_a_byte_order_mark_of_the_concepts_loses_no_mention():
     assert note.problems == ()
 
 
-def test_utf16_is_told():
+def test_utf16_is_reported():
     with pytest.raises(InputError, match=r"docs/a\.txt, line 1: null bytes"):
         read(TEXT.encode("utf-16-le"), ELBOW)
 
@@ -466,7 +466,7 @@ def annotated(draw: st.DrawFn) -> tuple[str, list[tuple[str, tuple[int, int]]], 
     return text, mentions, newline.join([*lines, ""])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(annotated())
 def test_written_mentions_are_read_back(case):
     text, mentions, concepts = case
@@ -491,9 +491,9 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(hostile_text(), st.lists(LINES, max_size=5))
-def test_whatever_its_lines_hold_each_is_read_or_told(text, lines):
+def test_whatever_its_lines_hold_each_is_read_or_reported(text, lines):
     note = read(text, "\n".join(["", *lines]))
     meant = [line for line in "\n".join(lines).split("\n") if line.strip()]
     assert len(note.entities) + sum(problem.dropped for problem in note.problems) == len(meant)

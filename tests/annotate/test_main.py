@@ -6,6 +6,8 @@ import os
 import random
 import re
 import resource
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -20,15 +22,14 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from tqdm import tqdm
 
-from scripts.annotate.__main__ import annotate_shard, load_pipeline, main
-from scripts.annotate.shards import Totals
+from scripts.annotate.__main__ import FORMATS, main
 from scripts.annotate.writers import WRITERS
 from scripts.archives import read_files
 from scripts.convert.formats import brat, conll
 from scripts.corpus.docs import NOTE_ID, create_nlp
-from scripts.corpus.texts import Text
 from tests.commands import Done, assert_fails, run
 from tests.helpers import tar_of, write_files, zip_of
+from tests.paths import ROOT
 
 NOTE = "Pt {} has chest\r\n  pain 😀 .\nEKG was fine .\n"
 PATTERNS = [
@@ -50,8 +51,9 @@ def model(tmp_path_factory) -> Path:
     nlp = create_nlp()
     nlp.add_pipe("entity_ruler").add_patterns(PATTERNS)
     nlp.add_pipe("medner_test_raises")
-    nlp.to_disk(tmp_path_factory.mktemp("model"))
-    return Path(str(nlp.path)) if nlp.path else tmp_path_factory.getbasetemp() / "model0"
+    path = tmp_path_factory.mktemp("model")
+    nlp.to_disk(path)
+    return path
 
 
 def annotate(*arguments: str | Path) -> Done:
@@ -71,7 +73,7 @@ def errors(output: Path) -> list[dict]:
     return list(srsly.read_jsonl(output / "errors.jsonl"))
 
 
-def check_law(output: Path) -> None:
+def check_invariant(output: Path) -> None:
     """notes = annotated + failed, of each shard and of all, and just as many are there."""
     _, *shards, end = srsly.read_jsonl(output / "manifest.jsonl")
     for counts in (*shards, end):
@@ -96,7 +98,7 @@ def test_ids_that_cannot_be_written_fail_alone(model, tmp_path):
     assert done.code == 0 and "1 of 2 notes" in done.output, done.output
     assert [row["id"] for row in rows(tmp_path / "out")] == ["b"]
     assert [error["line"] for error in errors(tmp_path / "out")] == [1]
-    check_law(tmp_path / "out")
+    check_invariant(tmp_path / "out")
 
 
 # --- the formats
@@ -123,7 +125,7 @@ def test_the_other_formats_hold_the_notes_and_their_mentions(model, tmp_path):
     for to in ("jsonl", "conll", "spacy", "parquet"):
         assert annotate(model, source, tmp_path / to, "--to", to, "--shard-size", "3").code == 0
     expected = rows(tmp_path / "jsonl")
-    check_law(tmp_path / "jsonl")
+    check_invariant(tmp_path / "jsonl")
     assert len(expected) == 7 and [ent["label"] for ent in expected[0]["ents"]] == ["problem", "test"]
     assert pq.read_table(tmp_path / "parquet" / "shards").to_pylist() == expected
     notes = conll.read(list(read_files(tmp_path / "conll" / "shards")))
@@ -176,14 +178,7 @@ def test_several_processes_do_the_same(model, tmp_path):
         options = ("--to", "jsonl", "--shard-size", "25", "--n-process", n_process)
         assert annotate(model, source, tmp_path / n_process, *options).code == 0
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
-    check_law(tmp_path / "2")
-
-
-def test_words_of_the_notes_are_forgotten_after_each_shard(model):
-    nlp = load_pipeline(str(model))
-    shard = [Text("1", "Zorblattin quendrick EKG", "1.txt")]
-    assert list(annotate_shard(nlp, shard, WRITERS["jsonl"](), 1)) == [Totals(1, 1, 0, 1, 3)]
-    assert not {"Zorblattin", "quendrick"} & set(nlp.vocab.strings)
+    check_invariant(tmp_path / "2")
 
 
 # --- notes that fail
@@ -196,16 +191,18 @@ def test_notes_that_fail_are_recorded_once_and_the_rest_goes_on(model, tmp_path)
     options = ("--to", "jsonl", "--shard-size", "4", "--max-chars", "5000")
     done = annotate(model, source, tmp_path / "out", *options)
     assert done.code == 0 and "7 notes failed" in done.output and "Annotated 11 of 18 notes" in done.output
-    check_law(tmp_path / "out")
+    check_invariant(tmp_path / "out")
+    at = f"tests/annotate/test_main.py:{raises.__code__.co_firstlineno + 3}"
     assert [tuple(error.values()) for error in errors(tmp_path / "out")] == [
-        ("a", "a.txt", 1, "not UTF-8"),
-        ("b", "b.txt", 1, "null bytes (UTF-16?)"),
-        ("c", "c.txt", 0, "longer than 5,000 characters"),
-        ("d", "d.txt", 0, "the pipeline failed (ValueError)"),
-        ("", "t.jsonl", 2, "broken JSON"),
-        ("t3", "t.jsonl", 3, "no text"),
-        ("t1", "t.jsonl", 4, "an earlier note has the same id"),
+        ("a", "a.txt", 1, "not UTF-8", ""),
+        ("b", "b.txt", 1, "null bytes (UTF-16?)", ""),
+        ("c", "c.txt", 0, "longer than 5,000 characters", ""),
+        ("d", "d.txt", 0, "the pipeline failed (ValueError)", at),
+        ("", "t.jsonl", 2, "broken JSON", ""),
+        ("t3", "t.jsonl", 3, "no text", ""),
+        ("t1", "t.jsonl", 4, "an earlier note has the same id", ""),
     ]
+    assert {tuple(error) for error in errors(tmp_path / "out")} == {("id", "file", "line", "reason", "at")}
 
 
 def test_no_word_of_a_note_is_printed_or_recorded(model, tmp_path):
@@ -214,8 +211,10 @@ def test_no_word_of_a_note_is_printed_or_recorded(model, tmp_path):
     source = write_notes(tmp_path / "in", 3, a_txt=words, b_txt=words.encode() + b"\xff", t_jsonl=table, c_csv=words)
     done = annotate(model, source, tmp_path / "out", "--to", "brat")
     assert done.code == 0 and "6 notes failed" in done.output, done.output
-    told = done.output + "".join((tmp_path / "out" / f"{name}.jsonl").read_text() for name in ("manifest", "errors"))
-    assert not {"zorblattin", "quillwort", "ekg", "chest"} & set(re.findall(r"\w+", told.lower()))
+    reported = done.output + "".join(
+        (tmp_path / "out" / f"{name}.jsonl").read_text() for name in ("manifest", "errors")
+    )
+    assert not {"zorblattin", "quillwort", "ekg", "chest"} & set(re.findall(r"\w+", reported.lower()))
 
 
 def test_if_all_notes_fail_so_does_the_command(model, tmp_path):
@@ -232,13 +231,14 @@ def test_a_note_that_cannot_be_written_is_a_failure(model, tmp_path, monkeypatch
             raise ValueError(text)
         return []
 
-    monkeypatch.setattr("scripts.writers.ann_lines", refuse)
+    monkeypatch.setattr("scripts.annotate.writers.ann_lines", refuse)
     assert annotate(model, write_notes(tmp_path / "in", 4), tmp_path / "out", "--to", "brat").code == 0
     [error] = errors(tmp_path / "out")
     assert (error["id"], error["reason"]) == ("ward1/n1", "it cannot be written (ValueError)")
+    assert error["at"] == f"tests/annotate/test_main.py:{refuse.__code__.co_firstlineno + 2}"
 
 
-def test_a_long_note_is_annotated_and_a_longer_one_than_five_million_characters_told(model, tmp_path):
+def test_a_long_note_is_annotated_and_a_longer_one_than_five_million_characters_reported(model, tmp_path):
     text = f"{'Stable overnight .' * 60_000}\nEKG"  # spaCy's own limit is a million
     source = write_files(tmp_path / "in", {"long.txt": text, "longer.txt": "x" * 5_000_001})
     assert annotate(model, source, tmp_path / "out", "--to", "jsonl").code == 0
@@ -288,7 +288,7 @@ def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one(to, model, tmp_
     assert done.code == 0 and "Annotated 400 of 420 notes" in done.output, done.output
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     if to == "jsonl":
-        check_law(tmp_path / "out")
+        check_invariant(tmp_path / "out")
     assert Counter(error["id"] for error in errors(tmp_path / "out")).most_common(1)[0][1] == 1
 
 
@@ -319,13 +319,29 @@ def test_another_model_input_or_setting_is_refused(model, tmp_path):
 # --- bad input
 
 
+def test_the_formats_of_the_command_line_are_those_that_are_written():
+    assert FORMATS == tuple(WRITERS)
+
+
+def test_a_system_without_file_locks_is_reported(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    done = annotate(model, write_notes(tmp_path / "in", 1), tmp_path / "out", "--to", "brat")
+    assert_fails(done, "needs Unix", "Linux", without=tmp_path / "out")
+
+
+def test_the_command_line_is_read_before_spacy_is_loaded():
+    code = "import sys, scripts.annotate.__main__ as m; print({'spacy', 'torch', 'pyarrow'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 @pytest.mark.parametrize("name", ["en_no_such_package", "no/such/folder"])
-def test_a_model_that_is_not_there_is_told(name, tmp_path):
+def test_a_model_that_is_not_there_is_reported(name, tmp_path):
     done = annotate(name, write_notes(tmp_path / "in", 1), tmp_path / "out", "--to", "brat")
     assert_fails(done, f"{name} is neither", without=tmp_path / "out")
 
 
-def test_a_folder_that_is_no_model_is_told(tmp_path):
+def test_a_folder_that_is_no_model_is_reported(tmp_path):
     source = write_notes(tmp_path / "in", 1)
     assert_fails(annotate(source, source, tmp_path / "out", "--to", "brat"), "no trained pipeline")
     write_files(tmp_path / "model", {"config.cfg": "[nlp]\npipeline = 1\n", "meta.json": "{}"})
@@ -334,7 +350,7 @@ def test_a_folder_that_is_no_model_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("members", "name", "told"),
+    ("members", "name", "reported"),
     [
         ({}, "gone", "gone does not exist"),
         ({"in/sub/x.pdf": ""}, "in", "in holds no notes"),
@@ -344,13 +360,13 @@ def test_a_folder_that_is_no_model_is_told(tmp_path):
         ({"z.zip": "<html>"}, "z.zip", "z.zip is damaged"),
     ],
 )
-def test_an_input_without_notes_is_told(members, name, told, model, tmp_path):
+def test_an_input_without_notes_is_reported(members, name, reported, model, tmp_path):
     write_files(tmp_path, members)
-    assert_fails(annotate(model, tmp_path / name, tmp_path / "out", "--to", "brat"), told, without=tmp_path / "out")
+    assert_fails(annotate(model, tmp_path / name, tmp_path / "out", "--to", "brat"), reported, without=tmp_path / "out")
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (("--to", "xml"), "No format is called 'xml': there are brat"),
         (("--to", "brat", "--n-process", "0"), "numbers from 1"),
@@ -358,9 +374,9 @@ def test_an_input_without_notes_is_told(members, name, told, model, tmp_path):
         (("--to", "brat", "--n-process", "2", "--gpu", "0"), "cannot share a GPU"),
     ],
 )
-def test_options_that_make_no_sense_are_told(options, told, model, tmp_path):
+def test_options_that_make_no_sense_are_reported(options, reported, model, tmp_path):
     done = annotate(model, write_notes(tmp_path / "in", 1), tmp_path / "out", *options)
-    assert_fails(done, told, without=tmp_path / "out")
+    assert_fails(done, reported, without=tmp_path / "out")
 
 
 def test_an_output_with_something_else_in_it_is_left_alone(model, tmp_path):
@@ -386,4 +402,4 @@ def test_a_full_disk_ends_in_a_sentence_and_is_gone_on_with(model, tmp_path):
     assert process.exitcode == 10
     assert [path.name for path in (tmp_path / "out" / "shards").iterdir()] == ["00001.jsonl"]
     assert annotate(*command).code == 0
-    check_law(tmp_path / "out")
+    check_invariant(tmp_path / "out")

@@ -187,7 +187,7 @@ def test_a_mention_of_a_blank_is_counted_as_dropped():
     assert problems(note) == [(2, "tag without a token", 1)]
 
 
-def test_a_line_without_a_tag_is_told_and_its_token_kept():
+def test_a_line_without_a_tag_is_reported_and_its_token_kept():
     note = read("chest\tB-x\npain\nB-x\n. O\n")
     assert note.text == "chest pain B-x .\n"
     assert quoted(note) == [("x", "chest")]
@@ -319,7 +319,7 @@ def annotated(draw: st.DrawFn) -> tuple[str, list[tuple[str, str]], str]:
     return "".join(lines), mentions, newline.join(["-DOCSTART- (n1)", *written])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(annotated())
 def test_written_mentions_are_read_back(case):
     text, mentions, content = case
@@ -331,7 +331,7 @@ def test_written_mentions_are_read_back(case):
     assert note.problems == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(hostile_text(extra="\n\n\t\t BIOx-"))
 def test_whatever_the_rows_hold_they_are_read(content):
     note = read(content)

@@ -1,18 +1,19 @@
-"""Folders and archives read in memory, texts paired with annotations, bytes made text."""
+"""Folders and archives: each file of them read in memory or opened one by one, damage reported; bytes made text."""
 
+import contextlib
 import io
 import random
 import tarfile
 import tempfile
 import tracemalloc
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
-from scripts.archives import ARCHIVE_SUFFIXES, archive_stem, decode, is_utf8, open_members, pair, read_files
+from scripts.archives import ARCHIVE_SUFFIXES, DAMAGED, Fault, archive_stem, decode, is_utf8, open_files, read_files
 from scripts.cli import InputError
-from tests.helpers import file, paths, tar_of, write_files, zip_of
+from tests.helpers import file, link, paths, tar_of, write_files, zip_of
 
 NOTES = {"docs/a.txt": "She had pain .\n", "concepts/a.txt.con": 'c="pain" 1:2 1:2||t="problem"\n'}
 PACKERS = {
@@ -30,10 +31,12 @@ def read(folder: Path, name: str, data: bytes) -> list:
     return list(read_files(folder / name))
 
 
-def link(name: str, target: str, kind: bytes) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, target
-    return info
+def opened(source: Path, in_memory: bool = False) -> list[tuple[str, bytes | str]]:
+    """The path of each file, opened one by one, with its content, or why it has none."""
+    return [
+        (str(found.path), found.reason if isinstance(found, Fault) else found.stream.read())
+        for found in open_files(source, in_memory=in_memory)
+    ]
 
 
 def with_headers(data: bytes, field: int, value: int) -> bytes:
@@ -131,23 +134,83 @@ def test_a_link_to_a_folder_above_is_no_endless_way(tmp_path):
 
 
 def test_a_link_to_nothing_is_an_error_not_a_missing_note(tmp_path):
+    write_files(tmp_path, {"b.txt": "b"})
     (tmp_path / "a.txt").symlink_to(tmp_path / "gone.txt")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InputError, match=r"^a\.txt cannot be read: No such file or directory\.$"):
         list(read_files(tmp_path))
+    assert opened(tmp_path) == [("a.txt", "cannot be read: No such file or directory."), ("b.txt", b"b")]
 
 
 def test_names_that_are_not_utf8_can_be_printed_and_stored(tmp_path):
-    name = b"caf\xe9.txt".decode("utf8", "surrogateescape")
-    write_files(tmp_path / "folder", {name: "x"})
-    assert list(read_files(tmp_path / "folder")) == [file("caf?.txt", "x")]
-    assert read(tmp_path, "a.tar.gz", tar_of({name: "x"})) == [file("a.tar.gz/caf?.txt", "x")]
+    names = [data.decode("utf8", "surrogateescape") for data in (b"caf\xe8.txt", b"caf\xe9.txt")]
+    members = {names[0]: "e", names[1]: "é"}
+    write_files(tmp_path / "folder", members)
+    assert list(read_files(tmp_path / "folder")) == [file("caf\\udce8.txt", "e"), file("caf\\udce9.txt", "é")]
+    found = read(tmp_path, "a.tar.gz", tar_of(members))
+    assert found == [file("a.tar.gz/caf\\udce8.txt", "e"), file("a.tar.gz/caf\\udce9.txt", "é")]
 
 
-def test_members_opened_one_by_one_are_forgotten():
-    packed = tar_of({f"{i}.txt": "" for i in range(3000)})
+@pytest.mark.parametrize("suffix", ARCHIVE_SUFFIXES)
+def test_an_archive_and_the_folder_in_it_have_the_same_files_in_the_same_order(suffix, tmp_path):
+    inner = {"y/1.txt": "1", "y.txt": "y", "Ä.txt": "Ä"}
+    members = {"b.txt": "b", "b/2.txt": "2", "b-c/1.txt": "1", "b b.txt": "bb", "a/10.txt": "", "a/9.txt": "9",
+               ".hid": "", "b/in.zip": zip_of(inner), "in.tgz": tar_of(inner)}  # fmt: skip
+    folder = list(read_files(write_files(tmp_path / "notes", members), f"notes{suffix}"))
+    assert len(folder) == 6 + 2 * len(inner)
+    assert read(tmp_path, f"notes{suffix}", PACKERS[suffix](members)) == folder
+    backwards = dict(reversed(members.items()))
+    assert read(tmp_path, f"notes{suffix}", PACKERS[suffix](backwards)) == folder
+    write_files(tmp_path / "outer", {f"notes{suffix}": PACKERS[suffix](members)})
+    assert list(read_files(tmp_path / "outer")) == folder
+
+
+# --- opened one by one
+
+
+@pytest.mark.parametrize("suffix", ARCHIVE_SUFFIXES)
+def test_files_opened_one_by_one_come_as_stored_and_the_same_every_time(suffix, tmp_path):
+    inner = zip_of({"z.txt": "z", "c.txt": "c"})
+    members = {"b.txt": "b", ".hid.txt": "x", "a.txt": "a", "in.zip": inner, "../up.txt": "up"}
+    name = f"notes{suffix}"
+    write_files(tmp_path, {name: PACKERS[suffix](members), "z.txt": "last", "m.txt": "first"})
+    in_archive = [("b.txt", b"b"), ("a.txt", b"a"), ("in.zip/z.txt", b"z"), ("in.zip/c.txt", b"c"), ("up.txt", b"up")]
+    expected = [("m.txt", b"first"), *((f"{name}/{path}", data) for path, data in in_archive), ("z.txt", b"last")]
+    assert opened(tmp_path) == expected == opened(tmp_path)
+    assert opened(tmp_path / name) == expected[1:-1]
+
+
+def test_a_damaged_archive_is_a_fault_and_the_files_before_and_behind_it_are_opened(tmp_path):
+    cut = tar_of({f"{i}.txt": f"note {i}" for i in range(9)}, "w")[: 6 * tarfile.BLOCKSIZE]
+    write_files(tmp_path, {"a.tar": cut, "b.zip": "<html>", "c.txt": "c", "d.zip": zip_of({"in.zip": "no"})})
+    damaged = "is damaged or cut short: download it again."
+    assert opened(tmp_path) == [
+        *((f"a.tar/{i}.txt", f"note {i}".encode()) for i in range(3)),
+        ("a.tar", damaged), ("b.zip", damaged), ("c.txt", b"c"), ("d.zip/in.zip", damaged),
+    ]  # fmt: skip
+
+
+def test_a_damaged_archive_inside_another_takes_no_other_file_with_it(tmp_path):
+    inner = zip_of({"1.txt": "one"}, zipfile.ZIP_STORED)
+    data = zip_of({"a.zip": inner, "b.txt": "two"}, zipfile.ZIP_STORED)
+    write_files(tmp_path, {"z.zip": data.replace(b"one", b"odd")})
+    assert opened(tmp_path) == [
+        ("z.zip/a.zip", "is damaged or cut short: download it again."),
+        ("z.zip/b.txt", b"two"),
+    ]
+
+
+def test_links_in_a_tar_are_faults_where_it_is_not_in_memory(tmp_path):
+    links = [link("b.txt", "a.txt", tarfile.LNKTYPE), link("c.txt", "a.txt", tarfile.SYMTYPE)]
+    write_files(tmp_path, {"t.tar": tar_of({"a.txt": "a"}, "w", *links)})
+    reason = "is a link in an archive: unpack it and give the folder."
+    assert opened(tmp_path) == [("t.tar/a.txt", b"a"), ("t.tar/b.txt", reason), ("t.tar/c.txt", reason)]
+
+
+def test_members_opened_one_by_one_are_forgotten(tmp_path):
+    write_files(tmp_path, {"a.tar.gz": tar_of({f"{i}.txt": "" for i in range(3000)})})
     tracemalloc.start()
-    assert sum(1 for _ in open_members(PurePosixPath("a.tar.gz"), io.BytesIO(packed))) == 3000
-    assert tracemalloc.get_traced_memory()[1] < 400_000
+    assert sum(1 for _ in open_files(tmp_path)) == 3000
+    assert tracemalloc.get_traced_memory()[1] < 600_000
     tracemalloc.stop()
 
 
@@ -199,6 +262,23 @@ def test_of_a_member_that_a_tar_holds_twice_the_later_counts(tmp_path):
         info.size = 3
         archive.addfile(info, io.BytesIO(b"new"))
     assert read(tmp_path, "a.tar", target.getvalue()) == [file("a.tar/a.txt", "new")]
+    # Opened one by one, the earlier one is already gone when the later one is met.
+    assert opened(tmp_path) == [("a.tar/a.txt", b"old"), ("a.tar/a.txt", b"new")]
+
+
+def test_of_an_archive_that_a_tar_holds_twice_no_file_of_the_earlier_is_left(tmp_path):
+    target = io.BytesIO(tar_of({"in.zip": zip_of({"a.txt": "old", "b.txt": "old"})}, "w"))
+    new = zip_of({"a.txt": "new"})
+    with tarfile.open(fileobj=target, mode="a") as archive:
+        info = tarfile.TarInfo("./in.zip")
+        info.size = len(new)
+        archive.addfile(info, io.BytesIO(new))
+    assert read(tmp_path, "a.tar", target.getvalue()) == [file("a.tar/in.zip/a.txt", "new")]
+
+
+def test_of_a_member_that_a_zip_holds_twice_both_are_read(tmp_path):
+    data = zip_of({"a.txt": "old", "b.txt": "new"}).replace(b"b.txt", b"a.txt")
+    assert read(tmp_path, "a.zip", data) == [file("a.zip/a.txt", "old"), file("a.zip/a.txt", "new")]
 
 
 def test_reading_writes_nothing(tmp_path, monkeypatch):
@@ -222,7 +302,7 @@ def many_members() -> dict[str, bytes]:
     return {f"docs/{i}.txt": noise.randbytes(size) if i % 2 else b"w " * size for i, size in enumerate(sizes)}
 
 
-def assert_cuts_are_told(tmp_path: Path, name: str, data: bytes, may_lack_padding: bool = False) -> None:
+def assert_cuts_are_reported(tmp_path: Path, name: str, data: bytes, may_lack_padding: bool = False) -> None:
     whole = read(tmp_path, name, data)
     steps = range(0, len(data), max(1, len(data) // 100))
     ends = range(len(data) - 24, len(data))
@@ -233,21 +313,21 @@ def assert_cuts_are_told(tmp_path: Path, name: str, data: bytes, may_lack_paddin
         except InputError as error:
             assert name in str(error)
         else:
-            assert may_lack_padding, f"cut to {length} of {len(data)} bytes and not told"
+            assert may_lack_padding, f"cut to {length} of {len(data)} bytes and not reported"
             assert found == whole, f"cut to {length} of {len(data)} bytes, and notes are missing"
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip"])
-def test_an_archive_cut_short_anywhere_is_told(suffix, tmp_path):
-    assert_cuts_are_told(tmp_path, f"cut{suffix}", PACKERS[suffix](many_members()))
+def test_an_archive_cut_short_anywhere_is_reported(suffix, tmp_path):
+    assert_cuts_are_reported(tmp_path, f"cut{suffix}", PACKERS[suffix](many_members()))
 
 
-def test_a_plain_tar_cut_short_is_told_or_whole(tmp_path):
+def test_a_plain_tar_cut_short_is_reported_or_whole(tmp_path):
     # Nothing but zeros to fill up the last record is behind its end mark.
-    assert_cuts_are_told(tmp_path, "cut.tar", tar_of(many_members(), "w"), may_lack_padding=True)
+    assert_cuts_are_reported(tmp_path, "cut.tar", tar_of(many_members(), "w"), may_lack_padding=True)
 
 
-def test_a_plain_tar_with_a_damaged_header_is_told(tmp_path):
+def test_a_plain_tar_with_a_damaged_header_is_reported(tmp_path):
     data = tar_of({"a.txt": "a", "b.txt": "b"}, "w").replace(b"b.txt", b"B.txt")
     with pytest.raises(InputError, match=r"bad\.tar is damaged"):
         read(tmp_path, "bad.tar", data)
@@ -255,15 +335,15 @@ def test_a_plain_tar_with_a_damaged_header_is_told(tmp_path):
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 @pytest.mark.parametrize("inner", [".zip", ".tar.gz"])
-def test_an_archive_cut_short_behind_an_archive_inside_it_is_told(inner, compression, tmp_path):
+def test_an_archive_cut_short_behind_an_archive_inside_it_is_reported(inner, compression, tmp_path):
     # The inner zip is stored as it is, so what is left of the outer one ends like a whole zip.
     members = {f"a{inner}": PACKERS[inner](many_members()), **many_members()}
-    assert_cuts_are_told(tmp_path, "cut.zip", zip_of(members, compression))
+    assert_cuts_are_reported(tmp_path, "cut.zip", zip_of(members, compression))
 
 
-def test_an_archive_cut_short_behind_an_empty_archive_inside_it_is_told(tmp_path):
+def test_an_archive_cut_short_behind_an_empty_archive_inside_it_is_reported(tmp_path):
     members = {"a.zip": zip_of({}), **many_members()}
-    assert_cuts_are_told(tmp_path, "cut.zip", zip_of(members, zipfile.ZIP_STORED))
+    assert_cuts_are_reported(tmp_path, "cut.zip", zip_of(members, zipfile.ZIP_STORED))
 
 
 @pytest.mark.parametrize("pack", [zip_of, tar_of])
@@ -274,7 +354,7 @@ def test_an_inner_archive_cut_short_is_named(pack, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".tar.xz", ".zip"])
-def test_a_changed_byte_is_told_or_does_no_harm(suffix, tmp_path):
+def test_a_changed_byte_is_reported_or_does_no_harm(suffix, tmp_path):
     data = PACKERS[suffix](many_members())
     expected = sorted(found.data for found in read(tmp_path, f"a{suffix}", data))
     chance = random.Random(1)
@@ -290,20 +370,48 @@ def test_a_changed_byte_is_told_or_does_no_harm(suffix, tmp_path):
         assert sorted(file.data for file in found) == expected
 
 
+@pytest.mark.parametrize("suffix", sorted(PACKERS))
+def test_whatever_bytes_are_changed_each_file_is_read_or_a_fault(suffix, tmp_path):
+    """In a zip's directory, too, where names and places are: no other error comes of it."""
+    data = PACKERS[suffix]({"é.zip": zip_of(many_members()), **many_members()})
+    path, chance = tmp_path / f"a{suffix}", random.Random(2)
+    for i in range(120):
+        changed = bytearray(data)
+        for _ in range(1 + i % 3):
+            changed[chance.randrange(max(0, len(data) - 600) if i % 2 else 0, len(data))] = chance.randrange(256)
+        path.write_bytes(changed)
+        for found in (*open_files(path, in_memory=True), *open_files(path)):
+            assert str(found.path).startswith(path.name)
+            assert not isinstance(found, Fault) or found.reason
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".zip"])
+def test_whatever_bytes_are_changed_a_stream_ends_or_says_that_it_is_damaged(suffix, tmp_path):
+    data = PACKERS[suffix](many_members())
+    path, chance = tmp_path / f"a{suffix}", random.Random(3)
+    for _ in range(120):
+        changed = bytearray(data)
+        changed[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(changed)
+        for found in open_files(path):
+            with contextlib.suppress(*DAMAGED):
+                assert isinstance(found, Fault) or len(found.stream.read()) < 10_000
+
+
 @pytest.mark.parametrize("suffix", ARCHIVE_SUFFIXES)
 @pytest.mark.parametrize("data", [b"", b"<html>Please log in</html>", b"\x1f\x8b", b"PK\x03\x04"])
-def test_what_only_has_the_name_of_an_archive_is_told(suffix, data, tmp_path):
+def test_what_only_has_the_name_of_an_archive_is_reported(suffix, data, tmp_path):
     with pytest.raises(InputError, match=rf"portal{suffix} is damaged or cut short"):
         read(tmp_path, f"portal{suffix}", data)
 
 
-def test_an_encrypted_zip_is_told(tmp_path):
+def test_an_encrypted_zip_is_reported(tmp_path):
     flags, encrypted = 6, 1
     with pytest.raises(InputError, match=r"locked\.zip needs a password"):
         read(tmp_path, "locked.zip", with_headers(zip_of(NOTES), flags, encrypted))
 
 
-def test_a_zip_packed_in_an_unknown_way_is_told(tmp_path):
+def test_a_zip_packed_in_an_unknown_way_is_reported(tmp_path):
     method, deflate64 = 8, 9  # as Windows packs large files
     with pytest.raises(InputError, match=r"windows\.zip is packed in a way unknown here"):
         read(tmp_path, "windows.zip", with_headers(zip_of(NOTES), method, deflate64))
@@ -322,89 +430,6 @@ def test_a_zip_packed_in_an_unknown_way_is_told(tmp_path):
 )
 def test_the_stem_of_an_archive_is_its_name_without_the_suffix(name, stem):
     assert archive_stem(name) == stem
-
-
-# --- pairing
-
-
-def stem(found) -> str:
-    return found.path.name.split(".")[0]
-
-
-def pairs(texts: list[str], annotations: list[str], skip_unpaired: bool = False) -> list[tuple[str, str, str]]:
-    texts, annotations = [file(path, "") for path in texts], [file(path, "") for path in annotations]
-    found = pair(texts, annotations, stem, skip_unpaired)
-    return [(one.id, str(one.text.path), str(one.annotation.path)) for one in found]
-
-
-def test_a_note_and_one_of_the_same_name_further_down_are_two_pairs():
-    assert pairs(["a/1.txt", "a/old/1.txt"], ["a/1.ann", "a/old/1.ann"]) == [
-        ("a/1", "a/1.txt", "a/1.ann"),
-        ("a/old/1", "a/old/1.txt", "a/old/1.ann"),
-    ]
-
-
-def test_texts_and_annotations_are_paired_by_stem_whatever_their_order():
-    found = pairs(["docs/b.txt", "docs/a.txt", "docs/ab.txt"], ["con/ab.con", "con/a.con", "con/b.con"])
-    assert found == [
-        ("ab", "docs/ab.txt", "con/ab.con"),
-        ("a", "docs/a.txt", "con/a.con"),
-        ("b", "docs/b.txt", "con/b.con"),
-    ]
-
-
-def test_of_two_texts_the_one_with_the_longest_path_in_common_is_taken():
-    texts = ["beth/txt/1.txt", "partners/txt/1.txt"]
-    assert pairs(texts, ["partners/concept/1.con", "beth/concept/1.con"]) == [
-        ("partners/txt/1", "partners/txt/1.txt", "partners/concept/1.con"),
-        ("beth/txt/1", "beth/txt/1.txt", "beth/concept/1.con"),
-    ]
-
-
-def test_a_text_of_the_same_split_comes_before_one_nearby():
-    texts = ["n2c2/train_data/1.txt", "other/test_data/1.txt"]
-    found = pairs(texts, ["n2c2/reference_standard_for_test_data/1.con", "n2c2/train_data/1.con"])
-    assert [text for _, text, _ in found] == ["other/test_data/1.txt", "n2c2/train_data/1.txt"]
-
-
-def test_notes_of_the_same_stem_get_the_folder_into_their_id():
-    found = pairs(["a/1.txt", "b/1.txt", "b/2.txt"], ["a/1.ann", "b/1.ann", "b/2.ann"])
-    assert [note_id for note_id, _, _ in found] == ["a/1", "b/1", "2"]
-
-
-def test_an_annotation_without_a_text_is_named():
-    with pytest.raises(InputError, match=r"concepts/b\.con has no text file"):
-        pairs(["docs/a.txt"], ["concepts/a.con", "concepts/b.con"])
-
-
-def test_a_text_without_an_annotation_is_named():
-    with pytest.raises(InputError, match=r"docs/b\.txt has no annotation file"):
-        pairs(["docs/a.txt", "docs/b.txt"], ["concepts/a.con"])
-
-
-def test_a_text_in_a_folder_without_annotated_texts_is_no_orphan():
-    assert len(pairs(["docs/a.txt", "README.txt", "more/notes.txt"], ["concepts/a.con"])) == 1
-
-
-def test_files_without_a_partner_can_be_left_out():
-    assert pairs(["docs/a.txt", "docs/b.txt"], ["con/c.con", "con/a.con"], skip_unpaired=True) == [
-        ("a", "docs/a.txt", "con/a.con")
-    ]
-
-
-def test_an_annotation_that_fits_two_texts_is_told():
-    with pytest.raises(InputError, match=r"concepts/1\.con fits both \S+/1\.txt and \S+/1\.txt: remove one"):
-        pairs(["beth/1.txt", "partners/1.txt"], ["concepts/1.con"])
-
-
-@pytest.mark.parametrize("skip_unpaired", [False, True])
-def test_two_annotations_of_one_text_are_told(skip_unpaired):
-    with pytest.raises(InputError, match=r"a/1\.con and b/1\.con both annotate docs/1\.txt"):
-        pairs(["docs/1.txt"], ["a/1.con", "b/1.con"], skip_unpaired)
-
-
-def test_nothing_pairs_with_nothing():
-    assert pairs([], []) == []
 
 
 # --- bytes to text
@@ -429,12 +454,12 @@ def test_a_fallback_is_taken_only_where_the_bytes_are_not_utf8():
 
 @pytest.mark.parametrize("fallback", ["", "latin-1"])
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
-def test_utf16_is_told_by_its_null_bytes(encoding, fallback):
+def test_utf16_is_reported_by_its_null_bytes(encoding, fallback):
     with pytest.raises(InputError, match=r"a\.txt, line 1: null bytes \(UTF-16\?\)"):
         decode(file("a.txt", "pain".encode(encoding)), fallback)
 
 
-def test_utf16_with_a_byte_order_mark_is_told():
+def test_utf16_with_a_byte_order_mark_is_reported():
     marked = file("a.txt", "pain".encode("utf-16"))
     with pytest.raises(InputError, match="line 1: not UTF-8"):
         decode(marked)

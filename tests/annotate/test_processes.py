@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -11,8 +12,8 @@ import pytest
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from scripts import workers
-from scripts.annotate.processes import PROCESS_BATCH, annotate, cut
+from scripts.annotate import processes
+from scripts.annotate.processes import PROCESS_BATCH, annotate
 from scripts.corpus.docs import create_nlp
 from scripts.corpus.texts import Failure, Text
 
@@ -74,7 +75,8 @@ def check(found: list, given: list[Text], failed: dict[str, str]) -> None:
     for note, result in found:
         if note.id in failed:
             reason = f"the pipeline failed ({failed[note.id]})"
-            assert result == Failure(note.id, "f.csv", note.line, reason)
+            assert result == Failure(note.id, "f.csv", note.line, reason, result.at)
+            assert re.fullmatch(r"(tests/annotate/test_processes|spacy/language)\.py:\d+", result.at)
         else:
             assert result.text == note.text and [ent.text for ent in result.ents] == ["pain"]
 
@@ -102,10 +104,11 @@ def test_a_text_that_cannot_be_cut_into_tokens_fails_alone():
         check(list(annotate(nlp, given, n_process)), given, {"7": "ValueError"})
 
 
-def test_a_process_that_is_killed_is_no_end_and_no_loss(monkeypatch):
-    monkeypatch.setattr(workers, "WATCH_SECONDS", 0.2)
+def test_a_process_that_is_killed_is_no_end_and_no_loss(monkeypatch, capsys):
+    monkeypatch.setattr(processes, "WATCH_SECONDS", 0.2)
     given = notes(100, die=20)
     check(list(annotate(pipeline(), given, 2)), given, {})
+    assert "The processes ended early" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="only Linux can end a process with its parent")
@@ -139,10 +142,3 @@ def test_long_notes_make_short_batches():
     given = [Text(str(i), "pain " * 10_000, "") for i in range(9)]
     assert len(list(annotate(nlp, given))) == 9
     assert nlp.get_pipe("medner_test_lossy").batches == [4, 4, 1]
-
-
-def test_a_stream_is_cut_by_number_and_by_characters():
-    items = [Text(str(i), "x" * size, "") for i, size in enumerate((1, 1, 1, 9, 1, 5, 5))]
-    items.insert(1, Failure("f", "", 0, ""))
-    assert [[item.id for item in part] for part in cut(items, 3, 8)] == [["0", "f", "1"], ["2", "3"], ["4", "5", "6"]]
-    assert list(cut([], 3, 8)) == []

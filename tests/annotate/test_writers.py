@@ -183,7 +183,7 @@ def test_an_empty_shard_of_parquet_has_its_columns(tmp_path):
     assert pq.read_table(save("parquet", tmp_path / "o")).column_names == ["id", "text", "ents"]
 
 
-def test_conll_is_what_export_conll_writes(tmp_path):
+def test_conll_is_what_export_writes(tmp_path):
     doc = example_doc()
     path = save("conll", tmp_path / "out", (Text("n1", TEXT, ""), doc), (Text("n2", "Fine .", ""), annotated("Fine .")))
     one, two = conll.read([File(PurePosixPath("out.conll"), path.read_bytes())])

@@ -1,22 +1,25 @@
-"""The texts to annotate: ids, faults of single notes and of whole files, one note in memory at a time."""
+"""Notes without annotations: ids, faults of single notes and of whole files, one note in memory at a time."""
 
 import gzip
+import json
 import lzma
 import random
+import re
 import tarfile
 import tracemalloc
 import zipfile
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.cli import InputError
-from scripts.corpus.texts import Columns, Failure, Text, fingerprint, read_texts
-from tests.helpers import tar_of, write_files, zip_of
-from tests.test_files import link
+from scripts.corpus.texts import Columns, Failure, Text, fingerprint, read_all_texts, read_texts
+from tests.helpers import link, tar_of, write_files, zip_of
 
 TEXT = "\ufeffHe has\r\n\tchest  pain 😀\x0c\r\n"
 
@@ -153,18 +156,34 @@ def test_a_damaged_file_in_a_folder_is_a_failure(tmp_path):
 def test_a_damaged_member_is_a_failure_and_the_others_are_read(tmp_path):
     data = zip_of({"a.txt": "first", "b.txt": "second"}, zipfile.ZIP_STORED)
     write_files(tmp_path, {"z.zip": data.replace(b"first", b"fault", 1)})
-    assert reasons(tmp_path / "z.zip") == ["damaged in its archive", ""]
+    assert reasons(tmp_path / "z.zip") == ["is damaged or cut short: download it again.", ""]
 
 
-def test_a_hard_link_in_an_archive_is_told(tmp_path):
-    write_files(tmp_path, {"t.tar": tar_of({"a.txt": "a"}, "w", link("b.txt", "a.txt", tarfile.LNKTYPE))})
-    assert reasons(tmp_path / "t.tar") == ["", "a hard link in an archive: unpack it and give the folder"]
+def test_links_in_an_archive_are_reported(tmp_path):
+    kinds = {"b.txt": tarfile.LNKTYPE, "c.txt": tarfile.SYMTYPE, "d.zip": tarfile.SYMTYPE, "e.pdf": tarfile.LNKTYPE}
+    links = [link(name, "a.txt", kind) for name, kind in kinds.items()]
+    write_files(tmp_path, {"t.tar": tar_of({"a.txt": "a"}, "w", *links)})
+    unused = Counter()
+    text, *failures = read_texts(tmp_path, Columns(), unused)
+    reason = "is a link in an archive: unpack it and give the folder."
+    assert isinstance(text, Text) and unused == {".pdf": 1}
+    assert failures == [Failure(f"t.tar/{name}", f"t.tar/{name}", 0, reason) for name in ("b.txt", "c.txt", "d.zip")]
 
 
 def test_names_that_are_not_utf8_stay_two(tmp_path):
     names = [b"n\xe9.txt".decode("utf8", "surrogateescape"), b"n\xe8.txt".decode("utf8", "surrogateescape")]
     write_files(tmp_path, dict.fromkeys(names, "x"))
     assert ids(tmp_path) == ["n\\udce8", "n\\udce9"]
+
+
+@pytest.mark.parametrize("members", [{}, {"a.pdf": "x"}, {"t.jsonl": "\n"}, {"t.csv": "text\n"}, {"z.zip": zip_of({})}])
+def test_a_source_without_notes_is_reported(members, tmp_path):
+    write_files(tmp_path, members)
+    for source in (tmp_path, *(tmp_path / name for name in members if not name.endswith("pdf"))):
+        with pytest.raises(InputError, match=rf"{source.name} holds no notes: no \.txt, \.jsonl, "):
+            read(source)
+        with pytest.raises(InputError, match=rf"{source.name} holds no notes: no \.txt, \.jsonl, "):
+            list(read_all_texts(source, Counter()))
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "a.docx", "README"])
@@ -174,7 +193,7 @@ def test_a_single_file_of_another_kind_is_refused(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "reported"),
     [
         ("a.csv", "x,y\n1,2\n", "has no column 'text'"),
         ("a.zip", "<html>", "is damaged"),
@@ -182,8 +201,8 @@ def test_a_single_file_of_another_kind_is_refused(name, tmp_path):
         ("a.jsonl.gz", "no gzip", "is damaged"),
     ],
 )
-def test_a_single_file_that_is_wrong_as_a_whole_is_refused(name, data, told, tmp_path):
-    with pytest.raises(InputError, match=told):
+def test_a_single_file_that_is_wrong_as_a_whole_is_refused(name, data, reported, tmp_path):
+    with pytest.raises(InputError, match=reported):
         read(write_files(tmp_path, {name: data}) / name)
 
 
@@ -224,10 +243,103 @@ def test_one_note_at_a_time_is_in_memory(name, tmp_path):
     assert peak < 10 * size
 
 
-@given(st.lists(st.text("ab/.", max_size=4), max_size=12))
+@given(st.lists(st.text("ab/.", max_size=4), min_size=1, max_size=12))
 def test_every_row_is_there_once_and_no_id_twice(tmp_path_factory, names):
     path = tmp_path_factory.mktemp("rows") / "t.jsonl"
     path.write_text("".join(f'{{"id": "{name}", "text": "x"}}\n' for name in names))
     items = read(path)
     taken = [item.id for item in items if isinstance(item, Text)]
     assert len(items) == len(names) and len(set(taken)) == len(taken) == len(set(names) - {""})
+
+
+# --- the texts alone
+
+
+def jsonl(*texts: str) -> bytes:
+    return "".join(json.dumps({"text": text, "id": 1}) + "\n" for text in texts).encode()
+
+
+def all_texts(source: Path) -> list[str]:
+    return list(read_all_texts(source, Counter()))
+
+
+def test_every_text_of_a_mixed_folder_is_read_in_order_of_path(tmp_path):
+    files = {"b/two.TXT": "Two .\r\n", "a.jsonl": jsonl("One .", "", "Uno ."), "c.jsonl.xz": lzma.compress(jsonl("é"))}
+    unused: Counter[str] = Counter()
+    more = {"scan.pdf": b"\xff", ".hidden.txt": "x", "notes.tgz": tar_of({"3.txt": "3"}), "empty.txt": ""}
+    source = write_files(tmp_path, files | more)
+    expected = ["One .", "", "Uno .", "Two .\r\n", "é", "", "3"]
+    assert list(read_all_texts(source, unused)) == expected
+    assert unused == {".pdf": 1}
+
+
+def test_a_single_file_is_taken(tmp_path):
+    lines = b"\xef\xbb\xbf" + jsonl("A .") + b"\n\n" + jsonl("B .")
+    write_files(tmp_path, {"n.txt": "Note .", "n.jsonl": lines, "n.csv.gz": gzip.compress(b"text\nA .\n"), "n.doc": ""})
+    pq.write_table(pa.table({"text": ["A .", "B ."], "id": [1, 1]}), tmp_path / "n.parquet")
+    assert all_texts(tmp_path / "n.txt") == ["Note ."]
+    assert all_texts(tmp_path / "n.jsonl") == all_texts(tmp_path / "n.parquet") == ["A .", "B ."]
+    assert all_texts(tmp_path / "n.csv.gz") == ["A ."]
+    with pytest.raises(InputError, match=r"n\.doc is no \.txt"):
+        all_texts(tmp_path / "n.doc")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reported"),
+    [
+        ("n.txt", b"fine\ncaf\xe9\n", "n.txt, line 2: not UTF-8"),
+        ("n.txt", b"fine\nZanzibar\0", "n.txt, line 2: null bytes"),
+        ("n.jsonl", jsonl("a") + b"{'text': 'Zanzibar'}\n", "n.jsonl, line 2: broken JSON"),
+        ("n.jsonl", b"[" * 100_000, "n.jsonl, line 1: broken JSON"),
+        ("n.jsonl", b'\n{"note": "Zanzibar"}\n', "n.jsonl, line 2: no text"),
+        ("n.jsonl", b'["Zanzibar"]', "n.jsonl, line 1: no JSON object"),
+        ("n.jsonl", b'{"text": 7}', "n.jsonl, line 1: the text is no text"),
+        ("n.jsonl", b'{"text": "Zanzibar \\ud800"}', "n.jsonl, line 1: not UTF-8"),
+        ("n.jsonl", b'{"text": "caf\xe9"}', "n.jsonl, line 1: not UTF-8"),
+        ("n.jsonl.xz", lzma.compress(jsonl("a") + b"x"), "n.jsonl.xz, line 2: broken JSON"),
+        ("n.jsonl.xz", lzma.compress(jsonl("a" * 9999))[:-20], "n.jsonl.xz is damaged"),
+        ("n.jsonl.xz", jsonl("a"), "n.jsonl.xz is damaged"),
+        ("n.csv", b"text,x\nZanzibar\n", "n.csv, line 2: more or fewer columns"),
+        ("n.csv", b"note\nZanzibar\n", "n.csv has no column 'text'"),
+        ("n.parquet", b"PAR1", "n.parquet is damaged"),
+        ("n.zip", zip_of({"a.txt": "Zanzibar"})[:-9], "n.zip is damaged"),
+        ("n.tar", tar_of({"a.txt": b"Zanzibar\xff"}, "w"), "n.tar/a.txt, line 1: not UTF-8"),
+        ("n.tar", tar_of({}, "w", link("a.txt", "b.txt", tarfile.SYMTYPE)), "n.tar/a.txt is a link in an archive"),
+    ],
+)
+def test_a_text_that_cannot_be_read_ends_it_named_with_its_line_and_without_its_words(
+    name, content, reported, tmp_path
+):
+    write_files(tmp_path, {"a.txt": "Fine .", name: content})
+    with pytest.raises(InputError, match="^" + re.escape(reported)) as raised:
+        all_texts(tmp_path)
+    assert "Zanzibar" not in str(raised.value) and str(raised.value).endswith((".", "--text-column.", "note."))
+
+
+def test_ids_and_lengths_do_not_matter_where_texts_have_no_names(tmp_path):
+    rows = [{"id": note_id, "text": "x"} for note_id in ("a", "a", None, [1], "\n")]
+    members = {"t.jsonl": "\n".join(map(json.dumps, rows)), "long.txt": "x" * 5_000_001, "a\nb.txt": "x"}
+    write_files(tmp_path, members)
+    assert sorted(map(len, all_texts(tmp_path))) == [1] * 6 + [5_000_001]
+
+
+def test_texts_alone_are_those_of_the_named_notes(tmp_path):
+    rows = [{"id": f"n{i}", "text": f"row {i}\n"} for i in range(3)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "r.parquet")
+    members = {
+        "t.jsonl": "".join(json.dumps({**row, "id": f"j{row['id']}"}) + "\n" for row in rows),
+        "t.csv.gz": gzip.compress(b"text\na\nb\n"),
+        "n.txt": TEXT,
+    }
+    inner = tar_of({"z.txt": "z", "sub/a.txt": TEXT, ".hid.txt": "", "../u.txt": "u"})
+    write_files(tmp_path, members | {"b/z.zip": zip_of({**members, "in.tgz": inner}), "b/a.txt": "a", "x.pdf": ""})
+    unused, unused_too = Counter(), Counter()
+    named = list(read_texts(tmp_path, Columns(), unused))
+    texts = list(read_all_texts(tmp_path, unused_too))
+    failed = {item.id for item in named if isinstance(item, Failure)}
+    assert failed == {"jn0", "jn1", "jn2"}  # in z.zip again
+    for item, text in zip(named, texts, strict=True):
+        assert isinstance(item, Failure) or item.text == text
+    assert unused == unused_too == {".pdf": 1}
+    assert named == list(read_texts(tmp_path, Columns(), Counter()))
+    assert texts == all_texts(tmp_path)

@@ -60,10 +60,10 @@ def test_names_with_dots_and_capitals_are_paired():
     assert [note.id for note in brat.read(files)] == ["note.1", "note.2"]
 
 
-@pytest.mark.parametrize(("lost", "told"), [("b.txt", "b.ann has no text"), ("b.ann", "b.txt has no annotation")])
-def test_a_file_without_a_partner_is_told_or_left_out(lost, told):
+@pytest.mark.parametrize(("lost", "reported"), [("b.txt", "b.ann has no text"), ("b.ann", "b.txt has no annotation")])
+def test_a_file_without_a_partner_is_reported_or_left_out(lost, reported):
     files = [file(name, "") for name in ("a.ann", "a.txt", "b.ann", "b.txt") if name != lost]
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=reported):
         list(brat.read(files))
     assert [note.id for note in brat.read(files, skip_unpaired=True)] == ["a"]
 
@@ -176,7 +176,7 @@ def test_an_html_entity_of_the_text_matches_itself():
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_a_line_without_a_quote_is_read_and_told(newline):
+def test_a_line_without_a_quote_is_read_and_reported(newline):
     note = read(TEXT, f"T1\tDrug 9 15{newline}")
     assert quoted(note) == [("Drug", "zorvex")]
     assert problems(note) == [(1, "no quote", 0)]
@@ -312,7 +312,7 @@ def test_a_malformed_line_is_counted_and_the_others_are_read(line):
 
 
 @pytest.mark.parametrize("offsets", ["15 9", "9 9", "9 15;20 20", "9 15;21 16"])
-def test_empty_and_reversed_offsets_are_told(offsets):
+def test_empty_and_reversed_offsets_are_reported(offsets):
     note = read(TEXT, f"T1\tDrug {offsets}\tzorvex\n")
     assert note.entities == ()
     assert problems(note) == [(1, "empty or reversed offsets", 1)]
@@ -320,7 +320,7 @@ def test_empty_and_reversed_offsets_are_told(offsets):
 
 
 @pytest.mark.parametrize("line", ["Drug 9 99\tzorvex 20 mg of", "Drug 9 15;44 99\tzorvex .", "Drug 98 99\tx"])
-def test_an_offset_beyond_the_text_is_told(line):
+def test_an_offset_beyond_the_text_is_reported(line):
     note = read(TEXT, f"T1\t{line}\nT2\tDrug 98 99\n")
     assert note.entities == ()
     assert problems(note) == [(1, BEYOND, 1), (2, BEYOND, 1)]
@@ -403,7 +403,7 @@ def between_newlines(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return [(left + 1, right) for left, right in pairwise(ends) if left + 1 < right]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(annotated())
 def test_written_mentions_are_read_back(case):
     text, mentions, annotations = case
@@ -422,9 +422,9 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(hostile_text(max_size=40), st.lists(LINES, max_size=5))
-def test_whatever_its_lines_hold_each_is_read_or_told(text, lines):
+def test_whatever_its_lines_hold_each_is_read_or_reported(text, lines):
     note = read(text, "\n".join(["", *lines]))
     assert len(note.entities) + sum(problem.dropped for problem in note.problems) == len(lines)
     assert all(0 <= start < end <= len(text) for entity in note.entities for start, end in entity.fragments)
@@ -480,11 +480,11 @@ def test_the_open_corpora_are_read_whole(corpus, size, read, discontinuous, cont
     assert shifted(files, notes) == []
 
 
-def test_the_one_mention_of_chia_that_is_not_its_quote_is_told():
+def test_the_one_mention_of_chia_that_is_not_its_quote_is_reported():
     _, notes = read_open_corpus("chia")
     dropped = [problem for note in notes for problem in note.problems if problem.dropped]
-    told = [(problem.file.split("/")[-1], problem.line, problem.kind) for problem in dropped]
-    assert told == [("NCT03460002_inc.ann", 6, MISMATCH)]
+    reported = [(problem.file.split("/")[-1], problem.line, problem.kind) for problem in dropped]
+    assert reported == [("NCT03460002_inc.ann", 6, MISMATCH)]
     assert sum("\r\n" in note.text for note in notes) > 1_300
 
 

@@ -95,28 +95,28 @@ def test_other_settings_are_refused_and_named(tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense\n", b"[1]\n", b"\xff\n", b'{"input": 1'])
-def test_a_damaged_manifest_is_told(data, tmp_path):
+def test_a_damaged_manifest_is_reported(data, tmp_path):
     run(tmp_path, 1)
     (tmp_path / "manifest.jsonl").write_bytes(data)
     with pytest.raises(InputError, match=r"manifest\.jsonl is damaged"), open_manifest(tmp_path, SETTINGS):
         pass
 
 
-def test_a_shard_that_was_removed_is_told(tmp_path):
+def test_a_shard_that_was_removed_is_reported(tmp_path):
     run(tmp_path, 2)
     (tmp_path / "shards" / "00002.jsonl").unlink()
     with pytest.raises(InputError, match=r"00002\.jsonl is gone"), open_manifest(tmp_path, SETTINGS):
         pass
 
 
-def test_failures_that_were_removed_are_told(tmp_path):
+def test_failures_that_were_removed_are_reported(tmp_path):
     run(tmp_path, 2)
     (tmp_path / "errors.jsonl").write_bytes(b"")
     with pytest.raises(InputError, match=r"errors\.jsonl is shorter"), open_manifest(tmp_path, SETTINGS):
         pass
 
 
-def test_a_line_of_the_manifest_without_its_counts_is_told(tmp_path):
+def test_a_line_of_the_manifest_without_its_counts_is_reported(tmp_path):
     run(tmp_path, 1)
     with (tmp_path / "manifest.jsonl").open("a") as file:
         file.write('{"shard": "00001.jsonl", "notes": 1}\n')
@@ -148,9 +148,9 @@ def test_an_output_that_is_something_else_is_refused(tmp_path):
     source = tmp_path / "in"
     source.mkdir()
     (tmp_path / "file").touch()
-    for output, told in ((tmp_path, "holds something else"), (tmp_path / "file", "is a file"), (source, "lies in"),
+    for output, reported in ((tmp_path, "holds something else"), (tmp_path / "file", "is a file"), (source, "lies in"),
                          (source / "sub" / "out", "lies in")):  # fmt: skip
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=reported):
             check_output(output, source)
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / ".lock").touch()

@@ -1,8 +1,12 @@
 """Tables with a note a row: what is kept, and that a faulty row spoils no other."""
 
+import bz2
 import csv
+import gzip
 import io
 import json
+import lzma
+import random
 import tracemalloc
 from pathlib import Path, PurePosixPath
 
@@ -13,25 +17,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.cli import InputError
-from scripts.corpus.tables import Row, read_csv, read_jsonl, read_parquet, table_of
+from scripts.corpus.tables import Columns, Row, read_csv, read_jsonl, read_parquet, read_rows, table_of
 from tests.helpers import hostile_text
 
 PATH = PurePosixPath("t.jsonl")
 
 
 def jsonl(data: bytes, text: str = "text", id: str = "", max_chars: int = 1000) -> list[Row]:
-    return list(read_jsonl(PATH, io.BytesIO(data), text, id, max_chars))
+    return list(read_jsonl(PATH, io.BytesIO(data), Columns(text, id, max_chars)))
 
 
 def csv_rows(data: str | bytes, text: str = "text", id: str = "") -> list[Row]:
     data = data.encode("utf8") if isinstance(data, str) else data
-    return list(read_csv(PurePosixPath("t.csv"), io.BytesIO(data), text, id, 1000))
+    return list(read_csv(PurePosixPath("t.csv"), io.BytesIO(data), Columns(text, id)))
 
 
 def parquet(table: pa.Table, text: str = "text", id: str = "", **options) -> list[Row]:
     stream = io.BytesIO()
     pq.write_table(table, stream, **options)
-    return list(read_parquet(PurePosixPath("t.parquet"), io.BytesIO(stream.getvalue()), text, id, 1000))
+    return list(read_parquet(PurePosixPath("t.parquet"), io.BytesIO(stream.getvalue()), Columns(text, id)))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +75,22 @@ def test_a_faulty_line_of_json_spoils_no_other():
     assert rows[-1].text == "b"
 
 
+@pytest.mark.parametrize("pack", [gzip, bz2, lzma])
+@pytest.mark.parametrize("name", ["t.jsonl", "t.csv"])
+def test_of_a_table_cut_short_the_rows_before_the_damage_are_read(name, pack):
+    noise = random.Random(0)
+    texts = [noise.randbytes(1000).hex() for _ in range(500)]
+    lines = ["text", *texts] if name == "t.csv" else [f'{{"text": "{text}"}}' for text in texts]
+    suffix = {gzip: ".gz", bz2: ".bz2", lzma: ".xz"}[pack]
+    stream = io.BytesIO(pack.compress("\n".join(lines).encode())[:-20])
+    rows = read_rows(PurePosixPath(name + suffix), stream, Columns())
+    found = []
+    with pytest.raises(InputError, match=rf"^t\.\w+\{suffix} is damaged or cut short: the notes behind"):
+        found.extend(row.text for row in rows)
+    assert suffix == ".bz2" or len(found) > 10  # all of this one may be in a single damaged block
+    assert found == texts[: len(found)]
+
+
 def test_a_line_of_json_without_end_takes_no_memory():
     data = b'{"text": "' + b"x" * 8_000_000 + b'"}\n{"text": "b"}\n'
     tracemalloc.start()
@@ -107,10 +127,10 @@ def test_columns_are_taken_by_name():
     assert jsonl(b'{"note": "a", "key": 7, "id": "x"}', "note", "key") == [Row(1, "a", 7, True)]
 
 
-@pytest.mark.parametrize(("text", "id", "told"), [("gone", "", "--text-column"), ("text", "gone", "--id-column")])
-def test_a_column_that_is_not_there_is_named_and_no_word_of_the_table(text, id, told):
+@pytest.mark.parametrize(("text", "id", "reported"), [("gone", "", "--text-column"), ("text", "gone", "--id-column")])
+def test_a_column_that_is_not_there_is_named_and_no_word_of_the_table(text, id, reported):
     for read in (lambda: csv_rows("text,x\na,b\n", text, id), lambda: parquet(pa.table({"text": ["a"]}), text, id)):
-        with pytest.raises(InputError, match=rf"has no column 'gone': name the one to take with {told}"):
+        with pytest.raises(InputError, match=rf"has no column 'gone': name the one to take with {reported}"):
             read()
 
 
@@ -132,7 +152,7 @@ def test_a_parquet_file_on_disk_is_read_in_parts(tmp_path: Path):
     tracemalloc.start()
     with (tmp_path / "t.parquet").open("rb") as stream:
         before = pa.total_allocated_bytes()
-        rows = read_parquet(PurePosixPath("t.parquet"), stream, "text", "", 1000)
+        rows = read_parquet(PurePosixPath("t.parquet"), stream, Columns())
         next(rows)
         assert pa.total_allocated_bytes() - before < 8_000_000
         assert sum(1 for _ in rows) == 19_999

@@ -1,0 +1,81 @@
+"""The notes of a source annotated shard by shard, from where an earlier run ended."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from tqdm import tqdm
+
+from scripts.annotate.failures import failure_of
+from scripts.annotate.processes import annotate
+from scripts.annotate.shards import Manifest, Totals
+from scripts.annotate.writers import WRITERS, Writer
+from scripts.corpus.pipelines import count_words
+from scripts.corpus.texts import Failure, Text, fingerprint
+from scripts.runtime.cut import cut
+
+SHARD_CHARS = 10_000_000  # a shard is kept in memory until it is whole
+
+
+def describe(nlp: Language) -> dict[str, str]:
+    """Which pipeline it is: its name and version, and a hash of its files."""
+    name = f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']}"
+    return {"model": name, "model_sha256": fingerprint(Path(nlp.path or ""))}
+
+
+def annotate_rest(
+    nlp: Language, items: Iterable[Text | Failure], manifest: Manifest, to: str, shard_size: int, n_process: int
+) -> None:
+    """Annotate what earlier runs have left, shard by shard.
+
+    nlp (Language): The pipeline.
+    items (Iterable[Text | Failure]): All notes of the source.
+    manifest (Manifest): Says how many of them are done, and takes the others.
+    to (str): A format of WRITERS.
+    shard_size (int): Notes a shard.
+    n_process (int): Number of processes.
+    """
+    rest = islice(items, manifest.totals.notes, None)
+    with tqdm(desc="Annotating", unit="word", unit_scale=True) as bar:
+        for shard in cut(rest, _chars, SHARD_CHARS, shard_size):
+            writer = WRITERS[to]()
+            failures, totals = [], Totals()
+            for done in annotate_shard(nlp, shard, writer, n_process):
+                failures.extend([done] if isinstance(done, Failure) else [])
+                counts = Totals(notes=1, failed=1) if isinstance(done, Failure) else done
+                totals = totals.plus(counts)
+                bar.update(counts.words)
+            manifest.commit(writer, failures, totals, [item.id for item in shard])
+            bar.set_postfix(notes=manifest.totals.notes, failed=manifest.totals.failed)
+    manifest.finish()
+
+
+def annotate_shard(
+    nlp: Language, shard: Sequence[Text | Failure], writer: Writer, n_process: int
+) -> Iterator[Totals | Failure]:
+    """Annotate the notes of a shard and hand them to the writer.
+
+    YIELDS (Totals | Failure): Of each note in order its counts, or why it failed.
+    """
+    # Without the zone spaCy keeps every word that it has met.
+    with nlp.memory_zone():
+        results = annotate(nlp, [item for item in shard if isinstance(item, Text)], n_process)
+        for item in shard:
+            yield item if isinstance(item, Failure) else _write(writer, *next(results))
+
+
+def _write(writer: Writer, note: Text, found: Doc | Failure) -> Totals | Failure:
+    if isinstance(found, Failure):
+        return found
+    try:
+        counts = Totals(1, 1, 0, len(found.ents), count_words([found]))
+        writer.add(note, found)
+    except Exception as error:
+        return failure_of(note, "it cannot be written", error)
+    return counts
+
+
+def _chars(item: Text | Failure) -> int:
+    return len(item.text) if isinstance(item, Text) else 0
