@@ -19,6 +19,8 @@ UNLABELLED = {"name": "unlabelled notes", "license": "the terms of the notes tha
 BASE_WIDTH = 768  # of bert-base and albert-base, for which learning rates are stated
 WARMUP = 0.1  # share of all steps
 READERS = ("huggingface_hub", "safetensors", "tokenizers", "torch", "transformers")  # what reads an encoder's files
+# In the errors of safetensors and torch (2.13) where a file cannot grow.
+WRITING = ("while serializing", "PytorchStreamWriter", "iostream error", "unexpected pos")
 LONGEST_CAUSE = 200  # characters; some list all architectures there are
 
 
@@ -76,7 +78,7 @@ def describe_cause(error: Exception) -> str:
     lines = str(error).split("\n")
     if not any(module.split(".")[0] in READERS for module in modules) or not lines[0]:
         return type(error).__name__
-    return f"{type(error).__name__}: {shorten(lines[0], LONGEST_CAUSE, placeholder=' ...').rstrip('.:')}"
+    return f"{type(error).__name__}: {shorten(lines[0].rstrip('.: '), LONGEST_CAUSE, placeholder=' ...')}"
 
 
 def hash_weights(model: "Module") -> str:
@@ -102,7 +104,7 @@ def reporting_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        if any(words in str(error) for words in ("while serializing", "PytorchStreamWriter")):
+        if any(words in str(error) for words in WRITING):
             raise InputError(f"{path}: the weights cannot be written; is the disk full?") from error
         if isinstance(error, RuntimeError) and "PytorchStreamReader" not in str(error):
             raise

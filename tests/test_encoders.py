@@ -1,53 +1,186 @@
-"""The encoders that come with the project: size, hash, and that they load as what they are."""
+"""An encoder is checked before it is trained, and what is wrong with it is named; its rate follows from its width."""
 
-import hashlib
-import re
+import json
+import logging
+import pickle
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
-from transformers import AlbertModel, AutoModel, AutoTokenizer, BertModel
+from huggingface_hub.utils import logging as hub_logging
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors import SafetensorError
+from transformers import BertForMaskedLM
+from transformers import logging as transformers_logging
 
-from tests.paths import ROOT
-
-ENCODERS = ROOT / "encoders"
-LIMIT = 45_000_000  # bytes of all files together
-
-
-def test_together_they_stay_below_the_limit():
-    assert sum(path.stat().st_size for path in ENCODERS.rglob("*") if path.is_file()) <= LIMIT
-
-
-@pytest.mark.parametrize("name", ["bert-compact", "albert-compact"])
-def test_the_weights_are_those_that_the_readme_tells_of(name):
-    folder = ENCODERS / name
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    assert digest in (folder / "README.md").read_text(encoding="utf8")
-    assert not [path for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pkl")]
-
-
-@pytest.mark.parametrize(("name", "kind"), [("bert-compact", BertModel), ("albert-compact", AlbertModel)])
-def test_they_load_as_uncased_encoders_of_512_positions(name, kind):
-    model, tokenizer = (
-        AutoModel.from_pretrained(ENCODERS / name),
-        AutoTokenizer.from_pretrained(ENCODERS / name),
-    )
-    assert type(model) is kind and model.config.max_position_embeddings == 512
-    assert len(tokenizer) == model.config.vocab_size
-    assert tokenizer("EKG Was Normal")["input_ids"] == tokenizer("ekg was normal")["input_ids"]
-    with torch.no_grad():
-        states = model(**tokenizer("She denies chest pain .", return_tensors="pt")).last_hidden_state
-    assert states.shape[-1] == model.config.hidden_size and torch.isfinite(states).all()
+from scripts.cli import InputError
+from scripts.encoders import (
+    BASE_WIDTH,
+    LONGEST_CAUSE,
+    check_encoder,
+    describe_cause,
+    hash_weights,
+    reporting_faults,
+    scale_rate,
+)
+from tests.encoders import WIDTH
+from tests.unlabelled import NAMES, build_encoders, sample_texts
 
 
-def test_the_albert_is_a_true_one():
-    config = AutoModel.from_pretrained(ENCODERS / "albert-compact").config
-    assert config.embedding_size < config.hidden_size and config.num_hidden_groups == 1
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """The folder with tiny encoders."""
+    return build_encoders(tmp_path_factory.mktemp("encoders"), sample_texts())
 
 
-def test_medical_words_are_known_to_the_vocabulary():
-    tokenizer = AutoTokenizer.from_pretrained(ENCODERS / "bert-compact")
-    text = (ROOT / "assets/sample/concepts/test/docs/clinical-106.txt").read_text(encoding="utf8")
-    pieces = tokenizer.tokenize(text)
-    assert pieces.count(tokenizer.unk_token) == 0
-    words = re.findall(r"\w+", text)
-    assert len(pieces) < 2.5 * len(words)
+@pytest.fixture
+def bert(built, tmp_path) -> Path:
+    """A copy to damage."""
+    return shutil.copytree(built / "bert", tmp_path / "copied")
+
+
+@pytest.fixture
+def albert(built, tmp_path) -> Path:
+    return shutil.copytree(built / "albert", tmp_path / "copied")
+
+
+def test_a_rate_is_stated_for_an_encoder_768_wide():
+    assert BASE_WIDTH == 768 and scale_rate(5e-5, 768) == 5e-5
+
+
+@pytest.mark.parametrize(("width", "rate"), [(384, 2e-4), (192, 8e-4), (1024, 2.8125e-5)])
+def test_a_narrow_encoder_takes_a_higher_rate_by_the_square(width, rate):
+    assert scale_rate(5e-5, width) == pytest.approx(rate)
+
+
+@given(st.floats(1e-7, 1e-2), st.integers(16, 4096))
+def test_the_rate_times_the_square_of_the_width_is_an_invariant(rate, width):
+    assert scale_rate(rate, width) * width**2 == pytest.approx(rate * BASE_WIDTH**2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_encoder_that_serves_is_known_by_its_width(name, built):
+    assert check_encoder(str(built / name)) == WIDTH
+
+
+def reason(encoder: Path | str) -> str:
+    """The sentence that an encoder is refused with."""
+    with pytest.raises(InputError) as caught:
+        check_encoder(str(encoder))
+    assert str(caught.value).startswith(f"The encoder '{encoder}' ") and "\n" not in str(caught.value)
+    if "cannot be loaded" in str(caught.value):
+        cause = caught.value.__cause__
+        assert isinstance(cause, Exception) and type(cause).__name__ in str(caught.value)
+        assert "--vars.bert, --vars.albert" in str(caught.value)
+    return str(caught.value)
+
+
+def test_damaged_weights_are_named_as_the_cause(bert):
+    whole = (bert / "model.safetensors").read_bytes()
+    for damaged in (whole[:1000], b"", whole[:-1000]):
+        (bert / "model.safetensors").write_bytes(damaged)
+        assert "cannot be loaded (SafetensorError: Error while deserializing header" in reason(bert)
+
+
+def test_a_missing_config_is_named_as_the_cause(bert):
+    (bert / "config.json").unlink()
+    assert f"cannot be loaded (ValueError: Unrecognized model in {bert}." in reason(bert)
+    assert len(reason(bert)) < 700
+
+
+def test_a_config_cut_short_is_named_as_the_cause(bert):
+    (bert / "config.json").write_text("{")
+    assert f"config file at '{bert}/config.json' is not a valid JSON file):" in reason(bert)
+
+
+def test_pickled_weights_are_not_loaded_and_named_as_the_cause(bert):
+    (bert / "model.safetensors").unlink()
+    torch.save({}, bert / "pytorch_model.bin")
+    assert f"(OSError: Error no file named model.safetensors found in directory {bert})" in reason(bert)
+
+
+def test_a_damaged_tokenizer_is_named_as_the_cause(bert):
+    (bert / "tokenizer.json").write_text("{")
+    assert "(Exception: EOF while parsing an object at line 1 column 1)" in reason(bert)
+
+
+def test_an_encoder_that_is_not_there_is_reported(tmp_path):
+    assert "cannot be loaded (OSError: Can't load the configuration of" in reason(tmp_path / "none")
+
+
+def test_an_albert_without_its_vocabulary_file_is_reported(albert):
+    (albert / "spiece.model").unlink()
+    assert "lacks its vocabulary file spiece.model: add it." in reason(albert)
+
+
+def test_a_slow_tokenizer_is_reported(bert):
+    for file in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+        (bert / file).unlink()
+    (bert / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CanineTokenizer"}))
+    assert "has no fast tokenizer: add its tokenizer.json." in reason(bert)
+
+
+def test_the_libraries_are_quiet_from_then_on(built, tmp_path, capfd):
+    """Transformers would warn of weights that are missing or not used, which is as it should be here."""
+    folder = shutil.copytree(built / "bert", tmp_path / "headed")
+    BertForMaskedLM.from_pretrained(folder).save_pretrained(folder)  # without the pooler
+    for library in (hub_logging, transformers_logging):
+        library.set_verbosity_info()
+    capfd.readouterr()
+    check_encoder(str(folder))
+    BertForMaskedLM.from_pretrained(built / "bert")  # without its head
+    assert capfd.readouterr() == ("", "")
+    assert hub_logging.get_verbosity() == transformers_logging.get_verbosity() == logging.ERROR
+
+
+def raised(error: Exception) -> Exception:
+    """The same error with the traceback of one that was raised here."""
+    try:
+        raise error
+    except Exception as caught:
+        return caught
+
+
+def test_the_words_of_a_foreign_error_are_left_out():
+    assert describe_cause(raised(KeyError("chest pain"))) == "KeyError"
+    assert describe_cause(raised(SafetensorError("header too\nlarge"))) == "SafetensorError: header too"
+    assert describe_cause(raised(SafetensorError(""))) == "SafetensorError"
+    long = describe_cause(raised(SafetensorError("word " * 1000)))
+    assert len(long) <= LONGEST_CAUSE + len("SafetensorError: ") and long.endswith("word ...")
+
+
+def test_the_hash_of_weights_is_of_names_and_values():
+    torch.manual_seed(0)
+    layer, other = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    same = torch.nn.Linear(3, 2)
+    same.load_state_dict(layer.state_dict())
+    named = torch.nn.ModuleDict({"layer": layer})
+    assert hash_weights(layer) == hash_weights(same)
+    assert len({hash_weights(model) for model in (layer, other, named)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (SafetensorError("Error while serializing: I/O error: File too large"), "is the disk full?"),
+        (RuntimeError("[enforce fail] PytorchStreamWriter failed writing file"), "is the disk full?"),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 1280 vs 1174"), "is the disk full?"),
+        (RuntimeError("PytorchStreamReader failed reading zip archive"), "holds a damaged checkpoint"),
+        (SafetensorError("Error while deserializing header"), "holds a damaged checkpoint"),
+        (pickle.UnpicklingError("Weights only load failed"), "holds a damaged checkpoint"),
+        (EOFError(), "holds a damaged checkpoint: remove it to start again."),
+    ],
+)
+def test_faults_of_weights_are_reported_with_their_place(error, sentence):
+    with pytest.raises(InputError, match="out") as caught, reporting_faults(Path("out")):
+        raise error
+    assert sentence in str(caught.value) and caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("mat1 and mat2 shapes cannot be multiplied"), ValueError("no")])
+def test_other_faults_are_left_as_they_are(error):
+    with pytest.raises(type(error)) as caught, reporting_faults(Path("out")):
+        raise error
+    assert caught.value is error

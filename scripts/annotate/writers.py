@@ -12,10 +12,10 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
+from scripts.corpus.conll import rows
 from scripts.corpus.docs import DOCBIN_ATTRS, NOTE_ID
 from scripts.corpus.note import Fragment
 from scripts.corpus.texts import Text
-from scripts.export.__main__ import rows
 
 # Where str.splitlines, with which brat reads, ends a line; no quote may hold one of them.
 _LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")

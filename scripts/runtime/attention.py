@@ -28,6 +28,12 @@ class AlbertAttention(modeling_albert.AlbertAttention):
         return (self.LayerNorm(hidden + self.output_dropout(context)),)
 
 
+REPLACED: dict[type, type] = {
+    modeling_bert.BertSelfAttention: BertAttention,
+    modeling_albert.AlbertAttention: AlbertAttention,
+}
+
+
 def replace_attention(model: torch.nn.Module) -> int:
     """Let the layers of BERT's and ALBERT's attention with absolute positions compute by `attend`.
 
@@ -35,15 +41,14 @@ def replace_attention(model: torch.nn.Module) -> int:
     """
     replaced = 0
     for layer in model.modules():
-        for attention in (BertAttention, AlbertAttention):
-            absolute = getattr(layer, "position_embedding_type", None) == "absolute"
-            if absolute and isinstance(layer, attention.__base__):
-                layer.__class__ = attention
+        for theirs, ours in REPLACED.items():
+            if isinstance(layer, theirs) and getattr(layer, "position_embedding_type", None) == "absolute":
+                layer.__class__ = ours
                 replaced += 1
     return replaced
 
 
-def attend(layer: Any, dropout: torch.nn.Module, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def attend(layer: Any, dropout: torch.nn.Dropout, hidden: Tensor, mask: Tensor | None) -> Tensor:
     """What each piece takes from the others of its window.
 
     hidden (Tensor): Windows x pieces x width.

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 import transformers
 from torch import Tensor
-from transformers import AutoModel, PretrainedConfig
+from transformers import AutoModel
 from transformers.activations import NewGELUActivation
+from transformers.configuration_utils import PretrainedConfig
 from transformers.modeling_utils import PreTrainedModel
 
 from .attention import replace_attention
@@ -82,15 +83,15 @@ class Dropout(torch.nn.Dropout):
     torch's own draws one number after the other there, a fifth of the time of training on an AMD processor.
     """
 
-    def forward(self, numbers: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         dropped = round(self.p * 2**16)  # of 2 ** 16 values
-        if not self.training or not 0 < dropped < 2**16 or numbers.device.type != "cpu":
-            return super().forward(numbers)
+        if not self.training or not 0 < dropped < 2**16 or input.device.type != "cpu":
+            return super().forward(input)
         seed = int(torch.randint(2**63 - 1, ()))
-        words = np.random.SFC64(seed).random_raw(-(-numbers.numel() // 4))
-        bits = torch.from_numpy(words.view(np.int16)[: numbers.numel()]).view(numbers.shape)
-        kept = torch.ge(bits, dropped - 2**15, out=torch.empty_like(numbers, requires_grad=False))
-        return numbers * kept.mul_(2**16 / (2**16 - dropped))
+        words = np.random.SFC64(seed).random_raw(-(-input.numel() // 4))
+        bits = torch.from_numpy(words.view(np.int16)[: input.numel()]).view(input.shape)
+        kept = torch.ge(bits, dropped - 2**15, out=torch.empty_like(input, requires_grad=False))
+        return input * kept.mul_(2**16 / (2**16 - dropped))
 
 
 class PackedLinear(torch.nn.Module):

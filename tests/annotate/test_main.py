@@ -320,7 +320,7 @@ def test_another_model_input_or_setting_is_refused(model, tmp_path):
 
 
 def test_the_formats_of_the_command_line_are_those_that_are_written():
-    assert FORMATS == tuple(WRITERS)
+    assert tuple(WRITERS) == FORMATS
 
 
 def test_a_system_without_file_locks_is_reported(model, tmp_path, monkeypatch):

@@ -206,6 +206,25 @@ def test_a_single_file_that_is_wrong_as_a_whole_is_refused(name, data, reported,
         read(write_files(tmp_path, {name: data}) / name)
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("z.tar", tar_of({f"{i}.txt": f"note {i}" for i in range(9)}, "w")[: 10 * tarfile.BLOCKSIZE]),
+        ("t.csv.gz", gzip.compress(b"text\n" + b"".join(b"%d\n" % i for i in range(99_999)))[:-9]),
+    ],
+)
+def test_of_a_single_file_that_is_damaged_further_on_the_notes_before_are_read(name, data, tmp_path):
+    *texts, failure = read(write_files(tmp_path, {name: data}) / name)
+    assert len(texts) > 4 and all(isinstance(text, Text) for text in texts)
+    assert isinstance(failure, Failure) and (failure.file, failure.line) == (name, 0)
+    assert failure.reason.startswith("is damaged or cut short: ")
+
+
+def test_a_folder_of_damaged_files_is_a_list_of_failures(tmp_path):
+    write_files(tmp_path, {"a.zip": "<html>", "b.parquet": "PAR1", "x.pdf": ""})
+    assert [item.id for item in read(tmp_path) if isinstance(item, Failure)] == ["a.zip", "b.parquet"]
+
+
 def test_a_source_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match="gone does not exist"):
         read(tmp_path / "gone")
@@ -318,9 +337,9 @@ def test_a_text_that_cannot_be_read_ends_it_named_with_its_line_and_without_its_
 
 def test_ids_and_lengths_do_not_matter_where_texts_have_no_names(tmp_path):
     rows = [{"id": note_id, "text": "x"} for note_id in ("a", "a", None, [1], "\n")]
-    members = {"t.jsonl": "\n".join(map(json.dumps, rows)), "long.txt": "x" * 5_000_001, "a\nb.txt": "x"}
+    members = {"t.jsonl": "\n".join(map(json.dumps, rows)), "long.txt": "x" * 20_000_001, "a\nb.txt": "x"}
     write_files(tmp_path, members)
-    assert sorted(map(len, all_texts(tmp_path))) == [1] * 6 + [5_000_001]
+    assert sorted(map(len, all_texts(tmp_path))) == [1] * 6 + [20_000_001]
 
 
 def test_texts_alone_are_those_of_the_named_notes(tmp_path):

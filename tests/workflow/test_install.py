@@ -1,11 +1,15 @@
-"""Both wheels in an empty environment: installed together, loaded offline, and used as an app would."""
+"""Both wheels in an empty environment of each Python: installed together, loaded offline, and used as an app would."""
 
 import os
+import shutil
 import subprocess
-import venv
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.projects import Project
 
 USE = """
 import socket, sys
@@ -39,37 +43,134 @@ if __name__ == "__main__":
     print("used", *models)
 """
 
+# Both packages loaded, and the first one again behind the second: each runs what its own code registered.
+TWO = """
+import spacy
+from spacy.util import registry
+
+TEXT = "She denies chest pain . EKG was normal ."
+NAMES = ("en_medner_bert", "en_medner_other", "en_medner_bert")
+
+def registered(config):
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from registered(value)
+        elif key.startswith("@") and value.startswith("medner."):
+            yield registry.get(key[1:], value)
+
+for name, nlp in [(name, spacy.load(name)) for name in NAMES]:
+    transformer, ner = nlp.get_pipe("transformer"), nlp.get_pipe("ner")
+    functions = [*registered(nlp.config["nlp"]), *registered(nlp.config["components"])]
+    ours = [*functions, type(ner), type(transformer.model.shims[0]), transformer.pipe.func]
+    assert len(functions) >= 4, functions
+    assert all(part.__module__.startswith(f"{name}.runtime.") for part in ours), (name, ours)
+    changed = name == "en_medner_other"
+    assert ("changed" in nlp(TEXT).user_data) == changed
+    assert all(("changed" in doc.user_data) == changed for doc in nlp.pipe([TEXT] * 3))
+print("each its own")
+"""
+CHANGE = """
+
+def _set_annotations(self, docs, found, known=BatchRecognizer.set_annotations):
+    known(self, docs, found)
+    for doc in docs:
+        doc.user_data["changed"] = True
+
+
+BatchRecognizer.set_annotations = _set_annotations
+"""
+
+# The libraries are loaded before, as it is their business how they do without.
+WITHOUT_FORK = """
+import os, sys
+import spacy, spacy_transformers, torch, transformers
+
+del os.register_at_fork
+sys.modules["fcntl"] = None
+import en_medner_bert
+
+doc = en_medner_bert.load()("She denies chest pain .")
+assert doc.text == "She denies chest pain ." and doc.has_annotation("ENT_IOB")
+print("used without fork")
+"""
+
+OTHERS = os.environ.get("MEDNER_PYTHONS", "").split()
+NO_OTHERS = pytest.param(
+    "other", marks=pytest.mark.skip(reason="MEDNER_PYTHONS names no other Pythons to try the wheels with")
+)
+
+
+@pytest.fixture(scope="module", params=[sys.executable, *(OTHERS or [NO_OTHERS])])
+def environment(request: pytest.FixtureRequest, workflow: Project, tmp_path_factory) -> Iterator[Path]:
+    """The python of a new environment into which both wheels were installed; it takes gigabytes, so it goes at once."""
+    folder = tmp_path_factory.mktemp("environment")
+    try:
+        run(request.param, "-m", "venv", str(folder))
+        python = folder / "bin" / "python"
+        wheels = [str(path) for path in workflow.path("packages").glob("*/dist/*.whl")]
+        assert len(wheels) == 2
+        run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wheels)
+        yield python
+    finally:
+        shutil.rmtree(folder)
+
 
 @pytest.fixture(scope="module")
-def environment(workflow, tmp_path_factory) -> Path:
-    """The python of a new environment into which both wheels were installed."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    wheels = [str(path) for path in workflow.path("packages").glob("*/dist/*.whl")]
-    assert len(wheels) == 2
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wheels]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return python
+def other(workflow: Project, tmp_path_factory) -> Path:
+    """A folder with en_medner_bert as packaged, and en_medner_other, packaged from changed code."""
+    folder = tmp_path_factory.mktemp("other")
+    changed, site = Project(folder / "project"), folder / "site"
+    leave = shutil.ignore_patterns("packages", "encoders", "model-last")
+    shutil.copytree(workflow.folder, changed.folder, ignore=leave)
+    with changed.path("scripts/runtime/ner.py").open("a", encoding="utf8") as file:
+        file.write(CHANGE)
+    arguments = ["training/sample/bert/model-best", "metrics/sample/bert.json", "corpus/sample", "packages"]
+    done = changed.run("-m", "scripts.package", *arguments, "--name", "medner_other", "--version", "9.9.9")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    for project, name in ((workflow, "bert"), (changed, "other")):
+        (wheel,) = project.path("packages").glob(f"en_medner_{name}-*/dist/*.whl")
+        run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel))
+    return site
 
 
-def test_both_packages_are_used_together_offline(environment, tmp_path):
-    (tmp_path / "use.py").write_text(USE)
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [str(environment), "use.py", str(tmp_path)],
-        cwd=tmp_path,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""},
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=1800, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done
+
+
+def use(python: Path | str, script: str, folder: Path, path: Path | str = "") -> subprocess.CompletedProcess[str]:
+    """Run a script away from the project, offline, with no code of ours but what is installed or in `path`."""
+    file = folder / "use.py"
+    file.write_text(script, encoding="utf8")
+    done = subprocess.run(
+        [str(python), file.name, str(folder)],
+        cwd=folder,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(path)},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def test_both_packages_are_used_together_offline(environment, tmp_path):
+    done = use(environment, USE, tmp_path)
     assert "used en_medner_bert en_medner_albert" in done.stdout
     assert "Disabling parallelism" not in done.stderr
 
 
 def test_the_packages_bring_all_that_they_need(environment):
-    done = subprocess.run([str(environment), "-m", "pip", "check"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    run(str(environment), "-m", "pip", "check")
+
+
+def test_a_package_is_used_where_processes_cannot_be_forked(environment, tmp_path):
+    assert "used without fork" in use(environment, WITHOUT_FORK, tmp_path).stdout
+
+
+def test_packages_of_different_code_in_one_process_use_each_their_own(other, tmp_path):
+    assert "each its own" in use(sys.executable, TWO, tmp_path, other).stdout

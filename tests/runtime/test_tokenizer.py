@@ -2,25 +2,24 @@
 
 # ruff: noqa: RUF001 (signs that look alike are what is tested)
 
-import ast
 import pickle
 import re
-import sys
 import tarfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-import scripts.tokenizer
 import spacy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokenizer import Tokenizer
 
-ROOT = Path(__file__).parent.parent
+from scripts.runtime.tokenizer import create_tokenizer
+from tests.paths import ROOT, SHARED
+
 SAMPLE = ROOT / "assets" / "sample"
-MACCROBAT = ROOT.parent / "shared" / "data" / "maccrobat.tar.xz"
+MACCROBAT = SHARED / "data" / "maccrobat.tar.xz"
 # Annotations that begin or end inside a word (26 of them), or leave out the last stop of p.m. (5).
 MACCROBAT_ANNOTATIONS = 25_189
 MACCROBAT_MISALIGNED = 32
@@ -118,7 +117,6 @@ before = st.sampled_from(["", "(", "<", ">=", "=", "~", "[", "K", "K=", "x", "-"
 after = st.sampled_from(["", "mg", "%", ",", ".", ").", "/5ml", "/7.5", "-7.2", "–8", "x", "°C", ":", "+"])
 
 
-@settings(deadline=None)
 @given(before, numbers, after)
 def test_a_number_is_never_split(before: str, number: str, after: str):
     start = len(before)
@@ -133,7 +131,6 @@ texts = st.text() | st.lists(
 ).map("".join)
 
 
-@settings(deadline=None)
 @given(texts)
 def test_loses_no_character(text: str):
     assert TOKENIZER(text).text == text
@@ -150,7 +147,6 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> list[Tokenizer]:
     ]
 
 
-@settings(deadline=None)
 @given(text=texts)
 def test_saved_and_loaded_is_the_same(copies: list[Tokenizer], text: str):
     expected = [token.text for token in TOKENIZER(text)]
@@ -178,7 +174,7 @@ def test_a_long_line_without_blanks_takes_seconds(unit: str):
 
 
 def test_words_behind_a_line_end_are_kept_in_the_cache():
-    tokenizer = scripts.tokenizer.create_tokenizer()(spacy.blank("en"))  # one of its own, as it is changed
+    tokenizer = create_tokenizer()(spacy.blank("en"))  # one of its own, as it is changed
     find, searched = tokenizer.infix_finditer, []
     tokenizer.infix_finditer = lambda word: searched.append(word) or find(word)
     searched.clear()
@@ -187,14 +183,6 @@ def test_words_behind_a_line_end_are_kept_in_the_cache():
         tokenizer(note)
         assert [word for word in searched if not word.isspace()] == expected
         searched.clear()
-
-
-def test_the_file_can_travel_in_a_package():
-    source = Path(scripts.tokenizer.__file__).read_text(encoding="utf8")
-    imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
-    assert not any(isinstance(node, ast.Import) for node in ast.walk(ast.parse(source)))
-    roots = {(node.module or "").split(".")[0] for node in imports}
-    assert roots <= {"spacy", *sys.stdlib_module_names}
 
 
 def brat_spans(annotations: str) -> Iterator[Span]:

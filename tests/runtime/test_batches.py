@@ -1,0 +1,127 @@
+"""Batches: every piece is computed once, by whom there is, and what it is computed with changes nothing."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.language import Language
+
+from scripts.runtime import batches
+from scripts.runtime.batches import NARROW, TILE, batch_sizes, fill_tiles, group_by_length
+from scripts.runtime.pieces import read_pieces
+from scripts.runtime.shim import EncoderShim
+from scripts.runtime.windows import cut_windows
+from tests.pipelines import HOSTILE, LINES, build, shim_of, transformer_of, vectors
+
+TEXTS = ["pain", "", *LINES[:4], "\n\n", "chest pain . " * 30, HOSTILE["emoji"]]
+
+
+def test_every_piece_is_computed_once(nlp: Language):
+    docs = [nlp.make_doc(text) for text in [*HOSTILE.values(), "", "pain"]]
+    seen: list[int] = []
+    tokenizer = shim_of(nlp).tokenizer
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    hook = shim_of(nlp).encoder.register_forward_pre_hook(
+        lambda module, arguments: seen.extend(i for i in arguments[0].flatten().tolist() if i not in special)
+    )
+    found = vectors(nlp, docs)
+    hook.remove()
+    expected = [i for note in read_pieces(tokenizer, docs) for i in note.ids if i not in special]
+    assert sorted(seen) == sorted(expected)
+    assert [len(rows) for rows in found] == [len(doc) for doc in docs]
+
+
+def test_output_does_not_depend_on_the_batch(nlp: Language, monkeypatch: pytest.MonkeyPatch):
+    docs = [nlp.make_doc(text) for text in TEXTS]
+    together = vectors(nlp, docs)
+    monkeypatch.setattr(batches, "CPU_BATCH", (20, 5))
+    for doc, rows in zip(docs, together, strict=True):
+        if len(doc):
+            np.testing.assert_allclose(vectors(nlp, [doc])[0], rows, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("tiles", [False, True])
+def test_batches_fill_tiles(
+    encoder: Path,
+    precision: str,
+    training: bool,
+    tiles: bool,
+    widths: list[list[int]],
+    set_tiles: Callable[[bool], None],
+):
+    set_tiles(tiles)
+    nlp = build(encoder, window=500, precision=precision)
+    shim = shim_of(nlp)
+    widest = shim.encoder.config.max_position_embeddings = NARROW + TILE + 1
+    for text in ("pain denied", "pain " * 500):
+        doc = nlp.make_doc(text)
+        transformer_of(nlp).model([doc], is_train=training)
+        (note,) = read_pieces(shim.tokenizer, [doc])
+        longest = int(np.diff(cut_windows(note, widest - 2)).max()) + 2
+        step = TILE if longest > NARROW else TILE // 2
+        filled = min(widest, -(-longest // step) * step)
+        assert widths.pop()[-1] == (filled if tiles and precision == "bfloat16" else longest)
+    assert longest > widest - TILE
+
+
+def test_narrow_widths_fill_half_tiles():
+    assert fill_tiles(np.array([1, 8, 9, 63, 64, 65, 80, 81])).tolist() == [8, 8, 16, 64, 64, 80, 80, 96]
+
+
+def test_tiles_change_no_vector(nlp: Language, monkeypatch: pytest.MonkeyPatch):
+    docs = [nlp.make_doc(text) for text in TEXTS]
+    plain = vectors(nlp, docs)
+    monkeypatch.setattr(EncoderShim, "in_tiles", True)
+    for rows, expected in zip(vectors(nlp, docs), plain, strict=True):
+        np.testing.assert_allclose(rows, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("tiles", [False, True])
+@pytest.mark.parametrize("words", [1, 3])
+def test_cores_share_what_there_is(
+    nlp: Language, tiles: bool, words: int, widths: list[list[int]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(EncoderShim, "in_tiles", tiles)
+    monkeypatch.setattr(batches, "CORE_FEWEST", 1)
+    model = transformer_of(nlp).model
+    docs = [nlp.make_doc("pain " * words)] * 8
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        with shim_of(nlp).by_cores():
+            model.predict(docs)
+    finally:
+        torch.set_num_threads(before)
+    assert len(widths.pop()) == 4
+    model.predict(docs)
+    assert len(widths.pop()) == 1
+
+
+def test_batches_are_as_large_as_what_computes_them_likes():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    with ThreadPoolExecutor(4) as cores:
+        assert batch_sizes(cpu, None, False, 10**6) == batch_sizes(cpu, None, True, 10**6) == batches.CPU_BATCH
+        assert batch_sizes(cpu, cores, False, 10**6) == batches.CORE_BATCH
+        assert batch_sizes(cpu, cores, True, 10**6) == batches.TILES_BATCH
+        assert batch_sizes(cpu, cores, False, 1601) == (401, batches.CORE_BATCH[1])
+        assert batch_sizes(cpu, cores, True, 1) == (batches.CORE_FEWEST, batches.TILES_BATCH[1])
+        assert batch_sizes(gpu, None, False, 1) == batches.GPU_BATCH
+
+
+@given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000), st.integers(1, 1000))
+def test_windows_computed_together_are_of_similar_length(lengths: list[int], most: int, spare: int):
+    groups = [np.array(lengths)[group] for group in group_by_length(np.array(lengths), most, spare)]
+    assert np.concatenate(groups).tolist() == sorted(lengths)
+    for group, behind in zip(groups, [*groups[1:], None], strict=True):
+        padded = len(group) * group.max()
+        assert len(group) == 1 or (padded <= most and padded - group.sum() <= spare)
+        if behind is not None:  # one more would have been too many
+            padded = (len(group) + 1) * behind[0]
+            assert padded > most or padded - group.sum() - behind[0] > spare

@@ -1,0 +1,80 @@
+"""Threads in forked processes."""
+
+import importlib.util
+import multiprocessing
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from spacy.language import Language
+
+from scripts.runtime import fork
+from tests.pipelines import LINES, build
+
+SETTING = "TOKENIZERS_PARALLELISM"
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+
+def import_again() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("fork_again", fork.__file__)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_it_is_imported_where_nothing_forks(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(os, "register_at_fork", raising=False)
+    assert import_again().before_fork
+
+
+def test_it_is_registered_where_processes_fork(monkeypatch: pytest.MonkeyPatch):
+    given: dict = {}
+    monkeypatch.setattr(os, "register_at_fork", lambda **functions: given.update(functions), raising=False)
+    again = import_again()
+    assert given == {
+        "before": again.before_fork,
+        "after_in_parent": again.after_fork_in_parent,
+        "after_in_child": again.after_fork_in_child,
+    }
+
+
+def test_the_tokenizers_setting_is_there_while_forking_only(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(SETTING, raising=False)
+    fork.before_fork()
+    assert os.environ[SETTING] == "false"
+    fork.after_fork_in_parent()
+    assert SETTING not in os.environ
+
+
+def test_a_users_own_setting_stays(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(SETTING, "true")
+    fork.before_fork()
+    fork.after_fork_in_parent()
+    assert os.environ[SETTING] == "true"
+
+
+@forks
+def test_a_child_computes_with_one_thread_and_its_parent_with_as_many_as_before():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        context = multiprocessing.get_context("fork")
+        found = context.SimpleQueue()
+        child = context.Process(target=lambda: found.put((torch.get_num_threads(), os.environ.get(SETTING))))
+        child.start()
+        child.join()
+        assert found.get() == (1, os.environ.get(SETTING, "false"))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@forks
+def test_processes_annotate_after_the_pipeline_was_used(bert: Path):
+    nlp: Language = build(bert)
+    alone = [[(ent.start, ent.end, ent.label_) for ent in nlp(text).ents] for text in LINES]
+    found = nlp.pipe(LINES, n_process=2, batch_size=4)
+    assert [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in found] == alone

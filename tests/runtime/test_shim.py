@@ -1,0 +1,142 @@
+"""The encoder in its layer: its precision, and predictions that follow its weights wherever these come from."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from spacy.language import Language
+from thinc.api import Adam, Linear
+
+from scripts.runtime import shim as shims
+from scripts.runtime.layers import PackedLinear
+from scripts.runtime.shim import encoder_shim, has_encoder
+from tests.pipelines import LINES, build, shim_of, train, transformer_of, vectors
+
+packs = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this CPU computes no bfloat16 with oneDNN"
+)
+
+
+def read(nlp: Language) -> np.ndarray:
+    return np.vstack(vectors(nlp, [nlp.make_doc(line) for line in LINES[:4]]))
+
+
+def read_by_new_copy(nlp: Language) -> np.ndarray:
+    """What the encoder predicts with the weights that it has now."""
+    shim_of(nlp)._copy = None
+    return read(nlp)
+
+
+def test_the_encoder_of_a_layer_is_found(bert: Path):
+    nlp = build(bert)
+    model = transformer_of(nlp).model
+    assert has_encoder(model)
+    shim = encoder_shim(model)
+    assert shim.is_loaded
+    assert shim.encoder.config.model_type == "bert"
+    assert shim.tokenizer("chest pain", add_special_tokens=False).tokens() == ["chest", "pain"]
+    assert not has_encoder(Linear())
+    with pytest.raises(ValueError, match="The layer linear holds no encoder of medner's"):
+        encoder_shim(Linear())
+
+
+def test_bfloat16_agrees_with_float32(encoder: Path):
+    nlp = build(encoder)
+    exact = read(nlp)
+    shim_of(nlp).precision = "bfloat16"
+    rough = read(nlp)
+    assert rough.dtype == np.float32
+    assert 0 < np.abs(rough - exact).max() < 0.15
+    assert all(p.dtype == torch.float32 for p in shim_of(nlp).encoder.parameters())
+
+
+@pytest.mark.parametrize("averages", [False, True])  # without them by torch's Adam, with them by thinc's
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_predictions_follow_every_update(encoder: Path, precision: str, averages: bool):
+    nlp = build(encoder, precision=precision)
+    optimizer = Adam(0.01, use_averages=averages)
+    for _ in range(2):
+        before = read(nlp)
+        train(nlp, optimizer)
+        found = read(nlp)
+        assert np.abs(found - before).max() > 0.01
+        np.testing.assert_array_equal(found, read_by_new_copy(nlp))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_predictions_follow_weights_that_are_taken_for_a_while(encoder: Path, precision: str):
+    nlp = build(encoder, precision=precision)
+    shim, before = shim_of(nlp), read(nlp)
+    others = {f"pytorch_{shim.id}_{name}": weights.numpy() * 2 for name, weights in shim.encoder.state_dict().items()}
+    with transformer_of(nlp).model.use_params(others):
+        meanwhile = read(nlp)
+        np.testing.assert_array_equal(meanwhile, read_by_new_copy(nlp))
+    assert np.abs(meanwhile - before).max() > 0.1
+    np.testing.assert_array_equal(read(nlp), before)
+    with pytest.raises(KeyError), transformer_of(nlp).model.use_params({}):
+        raise KeyError
+    np.testing.assert_array_equal(read(nlp), before)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_predictions_follow_weights_that_are_loaded(encoder: Path, precision: str):
+    nlp, other = build(encoder, precision=precision), build(encoder, precision=precision)
+    train(other, Adam(0.01, use_averages=False))
+    before, expected = read(nlp), read(other)
+    assert np.abs(before - expected).max() > 0.01
+    nlp.from_bytes(other.to_bytes())
+    np.testing.assert_array_equal(read(nlp), expected)
+
+
+def test_training_goes_on_with_weights_that_are_loaded(bert: Path):
+    nlp, optimizer = build(bert), Adam(0.01, use_averages=False)
+    train(nlp, optimizer)
+    nlp.from_bytes(nlp.to_bytes())
+    before = read(nlp)
+    train(nlp, optimizer)  # the optimizer's moments are those of weights that are gone
+    assert np.abs(read(nlp) - before).max() > 0.01
+
+
+def test_averaged_weights_are_kept_by_thinc(encoder: Path):
+    nlp = build(encoder)
+    optimizer = Adam(0.01, use_averages=True)
+    train(nlp, optimizer)
+    with nlp.use_params(optimizer.averages):
+        nlp("chest pain")
+    assert any(str(key[1]).startswith("embeddings") for key in optimizer.averages)
+
+
+@packs
+def test_packed_weights_predict_as_plain_ones_and_are_not_saved(encoder: Path):
+    nlp = build(encoder, precision="bfloat16")
+    shim = shim_of(nlp)
+    plain = copy.deepcopy(shim.encoder).bfloat16().eval()
+    packed = read(nlp)
+    kinds = [type(module) for module in shim._copy.modules()]
+    assert PackedLinear in kinds
+    assert torch.nn.Linear not in kinds
+    assert all(type(module) is not PackedLinear for module in shim.encoder.modules())
+    shim._copy = plain
+    np.testing.assert_allclose(packed, read(nlp), atol=0.05)
+
+
+def test_a_cpu_that_cannot_pack_weights_computes_all_the_same(bert: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shims, "has_packed_bfloat16", lambda: False)
+    nlp = build(bert, precision="bfloat16")
+    assert np.isfinite(read(nlp)).all()
+    assert not any(isinstance(module, PackedLinear) for module in shim_of(nlp)._copy.modules())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_saved_pipeline_predicts_the_same(encoder: Path, precision: str, tmp_path: Path):
+    nlp = build(encoder, precision=precision)
+    nlp.to_disk(tmp_path / "model")
+    again = spacy.load(tmp_path / "model")
+    doc = nlp.make_doc("chest pain . " * 12)
+    np.testing.assert_array_equal(vectors(nlp, [doc])[0], vectors(again, [again.make_doc(doc.text)])[0])
+    weights = shim_of(again).encoder.state_dict()
+    assert all(tensor.dtype == torch.float32 for name, tensor in weights.items() if tensor.is_floating_point())
+    assert not any("pooler" in name for name in weights)
