@@ -18,8 +18,8 @@ import typer
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from scripts import cli
-from scripts.corpus.corpora import CORPORA
 from scripts.archives import archive_stem, read_files
+from scripts.corpus.corpora import CORPORA
 
 RESULTS = Path(__file__).parent / "results" / "encoders.jsonl"
 

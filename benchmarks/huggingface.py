@@ -17,8 +17,8 @@ from transformers import (
     pipeline,
 )
 
-from scripts.runtime.architectures import CPU_BATCH, group_by_length
 from scripts.corpus.conll import iob_tag
+from scripts.runtime.batches import CPU_BATCH, group_by_length
 
 BATCH_PIECES = 4096  # of the bare encoder, padding included
 

@@ -47,9 +47,8 @@ def main(
         msg.text(f"{notes:,} notes: {peaks[notes]:,} MiB at the peak, {time.perf_counter() - start:.0f} s")
     few, many = peaks.values()
     msg.info(f"{many / few:.3f} times as much for ten times the notes")
-    srsly.write_jsonl(
-        RESULTS, [{"peaks_mib": peaks, "machine": describe_machine(torch.device("cpu"))}], append=True, append_new_line=False
-    )
+    row = {"peaks_mib": peaks, "machine": describe_machine(torch.device("cpu"))}
+    srsly.write_jsonl(RESULTS, [row], append=True, append_new_line=False)
 
 
 def annotate(model: Path, corpus: Path, notes: int) -> int:

@@ -26,10 +26,11 @@ from wasabi import msg
 
 from benchmarks.huggingface import encode_bare, make_classifier, make_pipeline, make_rows, make_trainer, tags_of
 from benchmarks.pipelines import SHAPES, build_ours, build_stock, encoder_of, load_ours, make_encoder, read_examples
+from scripts.archives import read_files
+from scripts.convert.formats import conll
 from scripts.corpus.docs import create_nlp, read_docs
 from scripts.machine import describe_machine
-from scripts.convert.formats import conll
-from scripts.archives import read_files
+from scripts.runtime.shim import encoder_shim
 
 RESULTS = Path(__file__).parent / "results"
 PIPELINE_BATCHES = (1, 8, 32, 64)  # of the Hugging Face pipeline, of which the fastest counts
@@ -93,7 +94,7 @@ def save_encoder(nlp: Language, folder: Path) -> Path:
     """The fine-tuned encoder of a pipeline as a folder."""
     component: Any = nlp.get_pipe("transformer")
     encoder_of(nlp).save_pretrained(folder)
-    component.model.shims[0]._hfmodel.tokenizer.save_pretrained(folder)
+    encoder_shim(component.model).tokenizer.save_pretrained(folder)
     return folder
 
 

@@ -88,7 +88,10 @@ def draw_outcomes(outcomes: dict[str, dict[str, int]]) -> str:
     axes.set_xticks([place + step * (len(names) - 1) / 2 for place in range(len(classes))], classes)
     axes.set_ylabel("mentions")
     _legend(axes, len(names))
-    described = "; ".join(f"{name}: " + ", ".join(f"{k} {v}" for k, v in rows.items()) for name, rows in outcomes.items())
+    counts = {
+        name: ", ".join(f"{outcome} {count}" for outcome, count in rows.items()) for name, rows in outcomes.items()
+    }
+    described = "; ".join(f"{name}: {row}" for name, row in counts.items())
     return _svg(figure, f"Errors by class. {described}.")
 
 

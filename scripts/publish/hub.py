@@ -33,7 +33,8 @@ def publish(api: HfApi, repo: str, files: Path, public: bool) -> None:
 
     RAISES (InputError): It failed; the sentence says in which state the repository is.
     """
-    with _reporting(f"{repo} could not be made", "nothing was uploaded, and it is as it was, or new, private and empty"):
+    untouched = "nothing was uploaded, and it is as it was, or new, private and empty"
+    with _reporting(f"{repo} could not be made", untouched):
         api.create_repo(repo, private=True, exist_ok=True)
         info = api.model_info(repo)
     check_repo(info, public)

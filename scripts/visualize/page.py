@@ -27,12 +27,16 @@ def render_page(corpus: str, sides: Sides, notes: int) -> str:
     names = ["gold", *(path.stem for path in sides.predictions)]
     rows = zip(sides.golds, *sides.predictions.values(), strict=True)
     chosen = sorted(rows, key=lambda docs: docs[0].user_data[NOTE_ID])[:notes]
-    return create_environment(TEMPLATES).get_template("visualize.html.jinja").render(
-        corpus=corpus,
-        names=names,
-        colours=sides.colours,
-        total=len(sides.golds),
-        notes=[draw_note(names, docs, sides.colours) for docs in chosen],
+    return (
+        create_environment(TEMPLATES)
+        .get_template("visualize.html.jinja")
+        .render(
+            corpus=corpus,
+            names=names,
+            colours=sides.colours,
+            total=len(sides.golds),
+            notes=[draw_note(names, docs, sides.colours) for docs in chosen],
+        )
     )
 
 

@@ -1,6 +1,7 @@
 """One page served on this machine."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from wasabi import msg
 
@@ -25,7 +26,7 @@ def serve_page(page: bytes, port: int) -> None:
             self.end_headers()
             self.wfile.write(page)
 
-        def log_message(self, *_) -> None:
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     try:

@@ -22,7 +22,9 @@ def test_a_model_of_open_notes_is_under_the_licence_of_the_code():
     ]
 
 
-@pytest.mark.parametrize(("corpus", "licence"), [("ward", "the terms of ward"), ("i2b2-2011", "n2c2 data use agreement")])
+@pytest.mark.parametrize(
+    ("corpus", "licence"), [("ward", "the terms of ward"), ("i2b2-2011", "n2c2 data use agreement")]
+)
 def test_a_model_of_closed_notes_is_under_their_terms(corpus, licence):
     assert fields(terms_of(corpus).to_source())["license"] == licence
 
