@@ -42,10 +42,11 @@ def main(
         configs = {"medner": Path("configs") / f"{kind}.cfg", "spacy-transformers, float32": stock}
         scores: dict[str, list[float]] = {side: [] for side in configs}
         for seed in range(first, first + seeds):
+            metrics: Any = {}
             for side, config in configs.items():
                 run("train", config, encoder, work / "corpus", work / "model", "--epochs", epochs, "--seed", seed)
                 run("evaluate", work / "model/model-best", work / "corpus", work / "metrics")
-                metrics: Any = srsly.read_json(work / "metrics.json")
+                metrics = srsly.read_json(work / "metrics.json")
                 scores[side].append(round(metrics["ents_f"], 4))
             row = {
                 "corpus": name,

@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from transformers import (
-    AutoModelForTokenClassification,
-    AutoTokenizer,
-    DataCollatorForTokenClassification,
-    Trainer,
-    TrainingArguments,
-    pipeline,
-)
+from transformers import AutoModelForTokenClassification, AutoTokenizer
+from transformers.data.data_collator import DataCollatorForTokenClassification
+from transformers.pipelines import pipeline
+from transformers.trainer import Trainer
+from transformers.training_args import TrainingArguments
 
 from scripts.corpus.conll import iob_tag
 from scripts.runtime.batches import CPU_BATCH, group_by_length

@@ -6,9 +6,10 @@ Three steps, each reading what the one before wrote:
     python -m scripts.distill bert TEXT work/start encoders/bert-compact --steps 3000
     python -m scripts.distill albert TEXT encoders/bert-compact encoders/albert-compact --steps 3000
 
-TEXT is a folder of .jsonl.xz files with one {"text": ...} a line, TEACHER a folder with an uncased BERT. A training
-that was stopped goes on from its last checkpoint (in --work) when the same command is given again, or one with more
-steps. On a CPU the matrix products are in bf16, which pays only where it has instructions for it.
+TEXT is whatever `annotate` reads, such as a folder of .jsonl.xz with one {"text": ...} a line; TEACHER is a folder
+with an uncased BERT. A training that was stopped goes on from its last checkpoint (in --work) when the same command is
+given again, or one with more steps; with anything else changed it is refused. On a CPU the matrix products are in bf16,
+which pays only where it has instructions for it.
 """
 
 from pathlib import Path
@@ -21,7 +22,7 @@ from scripts import cli
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-Text = Annotated[Path, typer.Argument(help="Text: .jsonl.xz files with one {'text': ...} a line, or other notes")]
+Text = Annotated[Path, typer.Argument(help="Text: .txt, .jsonl, .csv or .parquet file, archive, or folder")]
 Output = Annotated[Path, typer.Argument(help="Folder for the encoder")]
 Steps = Annotated[int, typer.Option(help="Steps of 4,096 pieces", min=1)]
 Rate = Annotated[float, typer.Option(help="The highest learning rate")]

@@ -23,7 +23,7 @@ from scripts.runtime.libc import return_freed_blocks
 
 def main(
     encoder: Annotated[str, typer.Argument(help="Folder of a BERT or ALBERT, or its name on the hub")],
-    text: Annotated[Path, typer.Argument(help="Notes: a .txt, .jsonl or .jsonl.xz file, or a folder of them")],
+    text: Annotated[Path, typer.Argument(help="Notes: .txt, .jsonl, .csv or .parquet file, archive, or folder")],
     output: Annotated[Path, typer.Argument(help="Folder for the adapted encoder")],
     epochs: Annotated[int, typer.Option(help="Passes over the notes", min=1)] = 3,
     steps: Annotated[int | None, typer.Option(help="Stop after so many steps of 4,096 pieces", min=1)] = None,

@@ -18,7 +18,7 @@ def test_together_they_stay_below_the_limit():
 
 
 @pytest.mark.parametrize("name", ["bert-compact", "albert-compact"])
-def test_the_weights_are_those_that_the_readme_tells_of(name):
+def test_the_weights_are_those_that_the_readme_names(name):
     folder = ENCODERS / name
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert digest in (folder / "README.md").read_text(encoding="utf8")

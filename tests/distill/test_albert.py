@@ -66,6 +66,13 @@ def test_every_weight_of_a_layer_is_copied(sharing):
 
 
 @torch.no_grad()
+def test_the_pooler_is_that_of_the_teacher(teacher):
+    old, new = teacher.model.bert, make_albert(teacher.model, 32, 1, 0).albert
+    states = torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(old.get_submodule("pooler.dense")(states), new.get_submodule("pooler")(states))
+
+
+@torch.no_grad()
 def test_words_are_projected_on_their_main_directions(teacher):
     """By Eckart and Young: what is lost are the smaller singular values, which no other projection can lower."""
     words = teacher.model.bert.embeddings.word_embeddings.weight
@@ -88,12 +95,15 @@ def test_positions_and_segments_are_projected_on_the_same_directions(teacher):
 
 @torch.no_grad()
 def test_the_way_back_is_the_best_there_is_and_better_the_wider_it_is(teacher):
-    wanted, errors = teacher.model.bert.embeddings(IDS), []
+    model = copy.deepcopy(teacher.model)
+    torch.manual_seed(0)
+    torch.nn.init.normal_(model.bert.embeddings.LayerNorm.bias)  # which a product alone cannot bring back
+    wanted, errors = model.bert.embeddings(IDS), []
     for width in (8, 32, WIDTH):
-        student = make_albert(teacher.model, width, 1, 0).eval()
+        student = make_albert(model, width, 1, 0).eval()
         way = student.albert.encoder.embedding_hidden_mapping_in
         errors.append(hidden_loss([way(student.albert.embeddings(IDS))], [wanted]).item())
-    assert 1 > errors[0] > errors[1] > errors[2] and errors[2] < 0.05
+    assert 0.5 > errors[0] > errors[1] > errors[2] and errors[2] < 0.05
 
 
 def test_a_vocabulary_that_fills_no_rows_is_taken(teacher):

@@ -70,6 +70,15 @@ def test_a_step_decides_its_batch_together_with_the_seed(batches):
     assert all(not np.array_equal(one, two) for place, one in enumerate(masks) for two in masks[:place])
 
 
+def test_the_seed_decides_the_masks_as_well(batches):
+    one, other = (batches._replace(stream=batches.stream[:PIECES_PER_STEP], seed=seed).at(0) for seed in (0, 1))
+    assert (one["labels"] != other["labels"]).any()
+
+
+def test_single_words_are_hidden(batches):
+    assert batches.masking == Masking(share=0.2, longest=1)
+
+
 @pytest.mark.parametrize("share", [0.15, 0.2])
 def test_the_share_wanted_is_hidden_as_whole_words(batches, share):
     wanted = batches._replace(masking=Masking(share))

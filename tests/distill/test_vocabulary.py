@@ -81,6 +81,13 @@ def test_general_pieces_fill_up_to_the_size_and_no_further(teacher, counts):
     assert is_general("##ing") and not is_general("[unused1]") and not is_general("über")
 
 
+def test_characters_come_before_general_pieces():
+    tokenizer = make_tokenizer([*SPECIAL, "rare", "common", "漢", "##µ", "≥", "also"])
+    pieces = choose_pieces(tokenizer, Counter({"common": 9}), size=8, words=9, least=9)
+    assert pieces.all == [*SPECIAL, "common", "##µ", "≥"]
+    assert choose_pieces(tokenizer, Counter({"common": 9}), 9, 9, 9).all == [*SPECIAL, "rare", "common", "##µ", "≥"]
+
+
 def test_what_does_not_fit_is_reported(teacher, counts):
     with pytest.raises(InputError, match=r"pieces and 30 new words do not fit in 100 \(--size\): raise --least"):
         choose_pieces(teacher.tokenizer, counts, size=100, words=30, least=60)

@@ -10,9 +10,9 @@ from tests.helpers import write_files
 @pytest.mark.parametrize(
     ("files", "reported"),
     [
-        ({}, "in"),
+        ({}, "holds no notes"),
         ({"a.txt": b"caf\xe9"}, "a.txt, line 1: not UTF-8"),
-        ({"a.jsonl": '{"text": "a"}\n{}'}, "a.jsonl, line 2"),
+        ({"a.jsonl": '{"text": "a"}\n{}'}, "a.jsonl, line 2: no text"),
         ({"a.txt": "Chest pain ."}, "wordpieces long, and one block of the encoder takes 510"),
         ({"a.txt": " \n"}, "The notes are 0 wordpieces long"),
         ({"a.txt": "漢 " * 2000}, "knows no piece of the held-out notes"),

@@ -103,7 +103,8 @@ def load(copy: Copy, folder: Path) -> Language:
     nlp = spacy.load(folder)
     transformer, ner = (nlp.get_pipe(name) for name in ("transformer", "ner"))
     listener = next(node for node in ner.model.walk() if node.name == "transformer-listener")
-    for thing in (transformer.model.shims[0], transformer.pipe.func, listener, ner):
+    shim = copy.module("shim").encoder_shim(transformer.model)
+    for thing in (shim, transformer.pipe.func, listener, ner):
         module = thing.__module__ if hasattr(thing, "__code__") else type(thing).__module__
         assert module.split(".")[0] == copy.name
     return nlp
