@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -81,5 +80,5 @@ def train(nlp: Language, optimizer: Any, updates: int = 2) -> list[float]:
 
     RETURNS (list[float]): The losses of the entities.
     """
-    spacy.util.fix_random_seed(SEED)
+    fix_random_seed(SEED)
     return [nlp.update([example(nlp)], sgd=optimizer, losses={})["ner"] for _ in range(updates)]

@@ -38,6 +38,20 @@ def pins(name: str) -> dict[str, str]:
     return {canonicalize_name(library): version for library, version in PIN.findall(read(name))}
 
 
+# What the documents for contributors name
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "RELEASING.md"])
+def test_every_name_in_the_code_that_is_named_is_there(name: str):
+    """Commands, options, paths and links are checked with those of all documents."""
+    paths = [path for room in ("scripts", "tests") for path in ROOT.glob(f"{room}/**/*.py") if path != Path(__file__)]
+    code = "\n".join(path.read_text(encoding="utf8") for path in paths)
+    spans = re.findall(r"`([A-Za-z]\w*)`", documents.FENCE.sub("", read(name)))
+    assert spans
+    for span in {*spans} - set(documents.STAGES):
+        assert re.search(rf"\b{span}\b", code), f"{name} names {span}"
+
+
 # The hook that refuses notes
 
 
@@ -155,7 +169,7 @@ def test_the_hashed_requirements_are_made_as_the_recipe_says():
 
 def test_the_version_stands_in_one_place():
     assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
-    texts = [*documents.DOCUMENTS, *documents.NOTICES, ROOT / "CITATION.cff", ROOT / "pyproject.toml"]
+    texts = [*documents.DOCUMENTS, ROOT / "CITATION.cff", ROOT / "pyproject.toml"]
     texts += [path for folder in ("scripts", "benchmarks", "notebooks") for path in ROOT.glob(f"{folder}/**/*.*")]
     copies = re.compile(rf"(?<![\d.])(?<!==){re.escape(VERSION)}(?![\d.])")
     for path in texts:

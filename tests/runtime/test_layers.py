@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 from transformers import AlbertConfig, AutoModel, BertConfig, DistilBertConfig
+from transformers.configuration_utils import PretrainedConfig
 from transformers.models.albert import modeling_albert
 from transformers.models.bert import modeling_bert
 
@@ -53,7 +54,7 @@ def test_every_dropout_is_ours_and_alberts_activation_too(encoder: Path):
     ],
     ids=lambda config: config.model_type,
 )
-def test_all_attention_is_ours(config: transformers.PretrainedConfig):
+def test_all_attention_is_ours(config: PretrainedConfig):
     ours = [m for m in LeanModel.from_config(config).modules() if isinstance(m, BertAttention | AlbertAttention)]
     assert len(ours) == {"bert": 2, "albert": 6}[config.model_type]
     config.position_embedding_type = "relative_key"
@@ -70,7 +71,7 @@ def test_encoders_of_other_kinds_keep_their_attention():
 class Renamed(torch.nn.Module):
     """Attention of a later version of transformers, by another name."""
 
-    def __init__(self, config: transformers.PretrainedConfig, **_: object) -> None:
+    def __init__(self, config: PretrainedConfig, **_: object) -> None:
         super().__init__()
 
 

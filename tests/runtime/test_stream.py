@@ -75,7 +75,8 @@ def test_cores_compute_a_stream_and_are_gone_afterwards(nlp: Language, threads: 
 def test_no_more_is_read_ahead_than_said(nlp: Language, set_batch):
     set_batch(10)
     numbers = count()
-    docs = nlp.pipe((f"pain {next(numbers)}" for _ in range(10**6)), batch_size=1)  # of two tokens each
+    texts = (f"pain {next(numbers)}" for _ in range(10**6))  # of two tokens each
+    docs: Any = nlp.pipe(texts, batch_size=1)
     assert [doc.text for doc in islice(docs, 8)] == [f"pain {i}" for i in range(8)]
     docs.close()
     assert next(numbers) <= 8 + (stream.AHEAD + 1) * 5
