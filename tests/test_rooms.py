@@ -16,13 +16,13 @@ STAGES = ("annotate", "clean", "compare", "convert", "distill", "evaluate", "exp
 # Each room and what it may import beside itself, from the top down.
 LEAVES = ("archives", "cli", "encoders", "files", "machine", "masking")
 ALLOWED = {
-    **dict.fromkeys(STAGES, {"pages", "corpus", "runtime", *LEAVES}),
+    **{stage: {"pages", "corpus", "runtime", *LEAVES} for stage in STAGES},
     "train": {"corpus", "runtime", "functions", *LEAVES},
     "functions": {"train", "runtime"},
     "pages": {"corpus", *LEAVES},
     "corpus": {"runtime", *LEAVES},
     "runtime": set(),
-    **dict.fromkeys(LEAVES, set(LEAVES)),
+    **{leaf: set(LEAVES) for leaf in LEAVES},
 }
 # Leaves that only wire a command to its reader: a change of them changes no result.
 WIRING = {"cli", "files", "functions", "machine"}

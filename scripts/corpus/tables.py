@@ -95,12 +95,15 @@ def read_csv(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Iterat
     lines = io.TextIOWrapper(
         cast(io.BytesIO, _decompress(path, stream)), "utf-8-sig", errors="surrogateescape", newline=""
     )
-    reader = csv.reader(lines, strict=True)
     try:
-        header = next(reader, [])
-    except csv.Error:
-        raise InputError(f"{path} has broken quotes in line 1: fix them.") from None
-    yield from _csv_rows(reader, header, _check_columns(path, header, columns))
+        reader = csv.reader(lines, strict=True)
+        try:
+            header = next(reader, [])
+        except csv.Error:
+            raise InputError(f"{path} has broken quotes in line 1: fix them.") from None
+        yield from _csv_rows(reader, header, _check_columns(path, header, columns))
+    finally:
+        lines.detach()  # the file is its opener's to close
 
 
 def read_parquet(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Iterator[Row]:

@@ -1,7 +1,7 @@
 """Package a trained pipeline as a wheel that `pip install` and `spacy.load` take.
 
 python -m scripts.package training/sample/bert/model-best metrics/sample/bert.json corpus/sample packages \
-    --name medner_bert --version 0.1.0
+    --name medner_bert --version 1.2.3
 
 The wheel is searched for text of the notes before it is kept; the result lies beside it.
 """

@@ -1,6 +1,6 @@
 """Publish a package on the Hugging Face hub: the wheel, the pipeline's files and a model card, in one commit.
 
-python -m scripts.publish packages/en_medner_bert-0.1.0 user/en_medner_bert --dry-run
+python -m scripts.publish packages/en_medner_bert-1.2.3 user/en_medner_bert --dry-run
 
 The repository is private unless --public is given, and becomes public only when everything is in it. The endpoint is
 that of HF_ENDPOINT, the token that of HF_TOKEN or of `hf auth login`.
@@ -19,7 +19,7 @@ from scripts.publish.wheel import check_terms, find_wheel, read_audit, read_ledg
 
 
 def main(
-    package: Annotated[Path, typer.Argument(help="Folder of the package, e.g. packages/en_medner_bert-0.1.0")],
+    package: Annotated[Path, typer.Argument(help="Folder of the package, packages/en_medner_bert-VERSION")],
     repo: Annotated[str, typer.Argument(help="Repository on the hub, user/name")],
     corpora: Annotated[Path, typer.Option(help="Folder of the converted corpora, for the counts")] = Path("corpus"),
     public: Annotated[bool, typer.Option("--public", help="Let everyone see the repository")] = False,

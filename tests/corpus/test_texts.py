@@ -256,7 +256,8 @@ def test_one_note_at_a_time_is_in_memory(name, tmp_path):
     }
     write_files(tmp_path, {name: data[name]()} if name in data else {f"in/{note}": notes[note] for note in notes})
     tracemalloc.start()
-    assert sum(len(item.text) == size for item in read_texts(tmp_path / name, Columns(), Counter())) == len(notes)
+    texts = read_texts(tmp_path / name, Columns(), Counter())
+    assert sum(isinstance(item, Text) and len(item.text) == size for item in texts) == len(notes)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10 * size

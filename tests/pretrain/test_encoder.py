@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,14 +27,16 @@ def test_an_encoder_is_loaded_in_its_own_kind(name, tiny):
 
 def test_attention_is_trained_without_dropout_and_stored_with_it(tiny, tmp_path):
     encoder = load_encoder(str(tiny("bert")), 0)
-    assert encoder.model.base_model.encoder.layer[0].attention.self.dropout.p == 0
+    model: Any = encoder.model
+    assert model.base_model.encoder.layer[0].attention.self.dropout.p == 0
     write_encoder(encoder, {"seed": 0}, tmp_path / "out")
     assert json.loads((tmp_path / "out" / "config.json").read_text())["attention_probs_dropout_prob"] == 0.1
     assert json.loads((tmp_path / "out" / "pretrain.json").read_text()) == {"seed": 0}
 
 
 def test_a_new_head_is_decided_by_the_seed(tiny):
-    heads = [load_encoder(str(tiny("bert")), seed).model.cls.predictions.transform.dense.weight for seed in (0, 0, 1)]
+    models: list[Any] = [load_encoder(str(tiny("bert")), seed).model for seed in (0, 0, 1)]
+    heads = [model.cls.predictions.transform.dense.weight for model in models]
     assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
 
 

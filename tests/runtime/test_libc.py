@@ -1,10 +1,13 @@
 """What the C library does for us where it can."""
 
+import os
 import platform
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -67,17 +70,16 @@ def test_freed_blocks_are_given_back(how: str):
 @linux
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_process_ends_with_the_one_that_started_it(ends: bool):
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, "ends" if ends else "stays"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
+    command = [sys.executable, "-c", PARENT, "ends" if ends else "stays"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
     try:
         assert waits_for(lambda: not runs(child), 20 if ends else 0.5) is ends
     finally:
-        subprocess.run(["kill", "-KILL", str(child)], check=False, capture_output=True)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
 
 
 def waits_for(condition: Callable[[], bool], seconds: float) -> bool:

@@ -35,5 +35,5 @@ def test_it_evaluates_after_every_epoch_and_decays_to_zero_at_the_last(tmp_path)
 
 
 def test_notes_without_text_are_refused(tmp_path):
-    with pytest.raises(InputError, match="train.spacy holds no text to train on"):
+    with pytest.raises(InputError, match=r"train\.spacy holds no text to train on"):
         schedule(config_of(tmp_path, [""]), 1, 768)

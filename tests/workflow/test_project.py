@@ -23,7 +23,8 @@ from tests.paths import ROOT
 from tests.projects import SETTINGS, Project
 
 MODELS = ("bert", "albert")
-WORKFLOW = srsly.read_yaml(ROOT / "project.yml")["workflows"]["all"]
+PROJECT = srsly.read_yaml(ROOT / "project.yml")
+WORKFLOW, VERSION = PROJECT["workflows"]["all"], PROJECT["vars"]["version"]
 
 
 def json_of(project: Project, name: str) -> dict:
@@ -31,10 +32,10 @@ def json_of(project: Project, name: str) -> dict:
 
 
 def test_the_workflow_writes_every_output_that_it_declares(workflow):
-    for command in srsly.read_yaml(ROOT / "project.yml")["commands"]:
+    for command in PROJECT["commands"]:
         if command["name"] in WORKFLOW:
             for output in command["outputs"]:
-                path = output.replace("${vars.corpus}", "sample").replace("${vars.version}", "0.1.0")
+                path = output.replace("${vars.corpus}", "sample").replace("${vars.version}", VERSION)
                 assert workflow.path(path).exists(), path
 
 
@@ -127,7 +128,7 @@ def test_the_model_card_is_filled(workflow, model):
     with zipfile.ZipFile(wheel(workflow, model)) as archive:
         meta = json.loads(archive.read(f"en_medner_{model}/meta.json"))
         names = archive.namelist()
-    assert meta["name"] == f"medner_{model}" and meta["version"] == "0.1.0" and meta["license"] == "MIT"
+    assert meta["name"] == f"medner_{model}" and meta["version"] == VERSION and meta["license"] == "MIT"
     assert set(meta["labels"]["ner"]) == set(CORPORA["sample"].labels)
     assert meta["performance"]["ents_f"] == json_of(workflow, f"metrics/sample/{model}.json")["ents_f"]
     assert meta["sources"][0]["name"] == "sample"
@@ -153,7 +154,7 @@ def test_progress_is_shown_on_conversion_and_evaluation(workflow):
 
 
 def test_no_half_written_output_is_left(workflow):
-    assert not [path for path in workflow.folder.rglob("*.part")]
+    assert not list(workflow.folder.rglob("*.part"))
 
 
 def test_the_exported_corpus_reads_back_to_the_same_mentions(workflow, tmp_path):

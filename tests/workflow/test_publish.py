@@ -22,11 +22,14 @@ from scripts.package.meta import meta_fields
 from scripts.publish.__main__ import main as publish
 from tests.commands import Done, assert_fails, run
 from tests.hub_server import CUT, CUT_AFTER, Hub, Repo, running
+from tests.paths import ROOT
 from tests.projects import Project
 
 TOKEN = "hf_InventedTokenThatNobodyMaySee"
 REPO = "anna/en_medner_bert"
-WHEEL = "en_medner_bert-0.1.0-py3-none-any.whl"
+VERSION = srsly.read_yaml(ROOT / "project.yml")["vars"]["version"]  # type: ignore[index]
+NAME = f"en_medner_bert-{VERSION}"
+WHEEL = f"{NAME}-py3-none-any.whl"
 EMPTY = {".gitattributes"}
 
 
@@ -44,7 +47,7 @@ def hub(monkeypatch):
 @pytest.fixture
 def package(workflow: Project, tmp_path: Path) -> Path:
     """The package of the tiny BERT, in a folder of its own."""
-    return shutil.copytree(workflow.path("packages/en_medner_bert-0.1.0"), tmp_path / "en_medner_bert-0.1.0")
+    return shutil.copytree(workflow.path(f"packages/{NAME}"), tmp_path / NAME)
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def send(workflow: Project, package: Path, monkeypatch):
 
 def members(package: Path) -> dict[str, bytes]:
     """The pipeline's files in the wheel, but for the README that the card replaces, and the wheel."""
-    inside = "en_medner_bert/en_medner_bert-0.1.0/"
+    inside = f"en_medner_bert/{NAME}/"
     with zipfile.ZipFile(package / "dist" / WHEEL) as wheel:
         names = [name for name in wheel.namelist() if name.startswith(inside) and not name.endswith("README.md")]
         files = {name.removeprefix(inside): wheel.read(name) for name in names}

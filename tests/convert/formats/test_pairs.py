@@ -12,8 +12,7 @@ def stem(found) -> str:
 
 
 def pairs(texts: list[str], annotations: list[str], skip_unpaired: bool = False) -> list[tuple[str, str, str]]:
-    texts, annotations = [file(path, "") for path in texts], [file(path, "") for path in annotations]
-    found = pair(texts, annotations, stem, skip_unpaired)
+    found = pair([file(path, "") for path in texts], [file(path, "") for path in annotations], stem, skip_unpaired)
     return [(one.id, str(one.text.path), str(one.annotation.path)) for one in found]
 
 
