@@ -16,6 +16,8 @@ ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".zip")
 # What the standard library raises where a packed file is damaged.
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError)
 
+LINK = "is a link in an archive: unpack it and give the folder."
+
 _Member = tuple[PurePosixPath, IO[bytes] | None]
 
 
@@ -179,7 +181,7 @@ def _open_stream(path: PurePosixPath, stream: IO[bytes], in_memory: bool) -> Ite
 
 def _open_member(path: PurePosixPath, content: IO[bytes] | None, in_memory: bool) -> Iterator[Opened | Fault]:
     if content is None:
-        yield Fault(path, "is a link in an archive: unpack it and give the folder.")
+        yield Fault(path, LINK)
         return
     try:
         # An archive is read back and forth, which inside another one takes long.

@@ -14,7 +14,7 @@ from scripts.cli import InputError
 if TYPE_CHECKING:
     from torch.nn import Module
 
-ADAPTED = "pretrain.json"  # in the folder of an encoder that `pretrain` made
+ADAPTED = "pretrain.json"  # in the folder of an encoder that learnt from text which was not stated to be open
 UNLABELLED = {"name": "unlabelled notes", "license": "the terms of the notes that the encoder was adapted to"}
 BASE_WIDTH = 768  # of bert-base and albert-base, for which learning rates are stated
 WARMUP = 0.1  # share of all steps
@@ -34,6 +34,11 @@ def scale_rate(rate: float, width: int) -> float:
     width (int): Of the hidden states.
     """
     return rate * (BASE_WIDTH / width) ** 2
+
+
+def is_adapted(encoder: str | Path) -> bool:
+    """Whether an encoder learnt from text that its owner may not want to share, as `pretrain` and `distill` mark it."""
+    return Path(encoder, ADAPTED).exists()
 
 
 def check_encoder(encoder: str) -> int:

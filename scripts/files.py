@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all: written under another name, renamed when complete."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -45,11 +46,23 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def read_json(path: Path, step: str) -> dict[str, Any]:
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a part of a corpus.
+
+    RAISES (InputError): It is not there.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: convert the corpus first.")
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_json(path: Path, step: str, *keys: str) -> dict[str, Any]:
     """What an earlier step wrote.
 
-    step (str): The step, as the sentence tells to do it first.
-    RAISES (InputError): It is not there, or damaged.
+    keys (str): What it has to state at least.
+    step (str): The step to do first, as the sentence names it.
+    RAISES (InputError): It is not there, damaged, or of another kind.
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist: {step} first.")
@@ -58,6 +71,6 @@ def read_json(path: Path, step: str) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf8"))
     except ValueError:
         value = None
-    if not isinstance(value, dict):
-        raise InputError(f"{path} is damaged: {step} again.")
+    if not isinstance(value, dict) or not value.keys() >= set(keys):
+        raise InputError(f"{path} is damaged or of another kind: {step} again.")
     return value

@@ -44,11 +44,11 @@ def run(main: Callable, *arguments: str | Path) -> Done:
     return Done(code, output.getvalue())
 
 
-def assert_fails(done: Done, *told: str, without: Path | None = None) -> None:
+def assert_fails(done: Done, *said: str, without: Path | None = None) -> None:
     """It failed with one sentence that holds the words, no traceback, and nothing half-written."""
     assert done.code == 1, done.output
     assert "Traceback" not in done.output
-    for words in told:
+    for words in said:
         assert words in done.sentence
     if without:
         assert not without.exists()

@@ -18,7 +18,7 @@ def failure_of(note: Text, what: str, error: Exception) -> Failure:
 
 
 def place_of(error: BaseException) -> str:
-    """File and line that raised, e.g. "scripts/runtime/ner.py:120".
+    """File and line that raised, of our code or of a library below it, e.g. "scripts/runtime/ner.py:120".
 
     error (BaseException): If it was raised from another, the other counts.
     RETURNS (str): The file is named below where Python finds modules, so that no folder of the user is in it.

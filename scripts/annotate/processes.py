@@ -83,7 +83,7 @@ def _pipe_in_processes(nlp: Language, notes: Sequence[Text], n_process: int) -> 
 
 @contextmanager
 def _watched(n_process: int) -> Iterator[None]:
-    """When one process is gone, for which spaCy 3.8 would wait for ever, end the others, so that it raises."""
+    """When one process is gone, for which spaCy 3.8 would wait forever, end the others, so that it raises."""
     before, done = multiprocessing.active_children(), threading.Event()
 
     def watch() -> None:
@@ -120,7 +120,7 @@ def _leave_out(*_) -> None:
 
 
 def _after_fork_in_child() -> None:
-    """A process for `nlp.pipe` would wait for work for ever when the one that gives it is killed."""
+    """A process for `nlp.pipe` would wait for work forever when the one that gives it is killed."""
     if _piping:
         end_with_parent()
 

@@ -24,7 +24,7 @@ def main(
     output: Annotated[Path, typer.Argument(help="Folder for train.spacy, dev.spacy, test.spacy, conversion.json")],
     format: Annotated[str, typer.Option(help=f"auto, {', '.join(FORMATS)}")] = "auto",
     max_dropped: Annotated[float, typer.Option(help="Fail if more annotations are dropped, in %")] = 1.0,
-    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave files without a partner out")] = False,
+    skip_unpaired: Annotated[bool, typer.Option(help="Leave files without a partner out")] = False,
 ) -> None:
     """Convert CORPUS to spaCy's format, with a ledger in which every annotation is accounted for."""
     # Imported here, so that --help does not wait for spaCy and torch
@@ -41,7 +41,7 @@ def main(
         for suffix, count in counts["unused_files"].items():
             msg.info(f"{count:,} {suffix} files are no part of a note")
         ledger.check_dropped(max_dropped)
-        ledger.write(folder, {**terms_of(corpus)._asdict(), "format": format, **counts})
+        ledger.write(folder, {**terms_of(corpus, source)._asdict(), "format": format, **counts})
     msg.good(f"Converted {len(notes):,} notes of {corpus} to {output}")
 
 

@@ -22,7 +22,7 @@ def load_pipeline(model: str | Path) -> Language:
     model (str | Path): Its folder, or the name of an installed package.
     RAISES (InputError): There is no such pipeline, or it cannot be loaded.
     """
-    if Path(model).is_dir() and not Path(model, "config.cfg").is_file():
+    if (isinstance(model, Path) or Path(model).is_dir()) and not Path(model, "config.cfg").is_file():
         raise InputError(f"{model} holds no trained pipeline: train one first.")
     try:
         nlp = spacy.load(model)

@@ -21,6 +21,10 @@ PARQUET_BUFFER = 2**20  # bytes of a column that are read together
 _COMPRESSED = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 
 
+class MissingColumn(InputError):
+    """A table has no column of the name that is to be taken."""
+
+
 class Columns(NamedTuple):
     """What to take of a table.
 
@@ -193,5 +197,5 @@ def _check_columns(path: PurePosixPath, names: list[str], columns: Columns) -> C
     for name, option in ((columns.text, "--text-column"), (columns.id, "--id-column")):
         if name and name not in names:
             # What stands in the first line may be a note, where there are no names of columns.
-            raise InputError(f"{path} has no column '{name}': name the one to take with {option}.")
+            raise MissingColumn(f"{path} has no column '{name}': name the one to take with {option}.")
     return columns if columns.id or "id" not in names else columns._replace(id="id")

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from scripts.cli import InputError
 from scripts.corpus.corpora import CORPORA
 from scripts.files import read_json
 
 YES, NO = "yes", "no"
+ASSETS = Path(__file__).parents[2].resolve() / "assets"  # of the project
 CONVERSION = "conversion.json"  # in the folder of a converted corpus
 
 
 class Terms(NamedTuple):
     """The terms of a corpus.
 
-    corpus (str): What `convert` was told to call it; the folder it lies in may have another name.
+    corpus (str): The name that `convert` was given; the folder it lies in may have another name.
     licence (str): Its licence, or whose terms they are.
     open (bool): Whether anyone may be shown the notes, and be given what was trained on them.
     """
@@ -29,10 +30,15 @@ class Terms(NamedTuple):
         return {"name": self.corpus, "license": self.licence, "open": YES if self.open else NO}
 
 
-def terms_of(corpus: str) -> Terms:
-    """The terms of a corpus by its name; notes that are not known by name are their owner's."""
+def terms_of(corpus: str, source: Path) -> Terms:
+    """The terms of a corpus by its name and place; all other notes are their owner's.
+
+    source (Path): Where it is read from; only the project's own assets hold open notes, whatever others are called.
+    """
     known = CORPORA.get(corpus)
-    return Terms(corpus, known.licence, known.open) if known else Terms(corpus, f"the terms of {corpus}", False)
+    if known is None or (known.open and source.resolve() != ASSETS):
+        return Terms(corpus, f"the terms of {corpus}", False)
+    return Terms(corpus, known.licence, known.open)
 
 
 def read_terms(corpus: Path) -> Terms:
@@ -42,10 +48,17 @@ def read_terms(corpus: Path) -> Terms:
     RAISES (InputError): `convert` did not write them there.
     """
     header = read_json(corpus / CONVERSION, "convert the corpus")
-    try:
-        return Terms(*(header[name] for name in Terms._fields))
-    except KeyError:
-        raise InputError(f"{corpus / CONVERSION} does not state the terms of the notes: convert it again.") from None
+    terms = Terms(*(header.get(name) for name in Terms._fields))
+    if not (isinstance(terms.corpus, str) and isinstance(terms.licence, str) and isinstance(terms.open, bool)):
+        raise InputError(f"{corpus / CONVERSION} does not state the terms of the notes: convert the corpus again.")
+    return terms
+
+
+def are_sources(value: Any) -> TypeGuard[list[dict[str, str]]]:
+    """Whether a value is a list of at least one source, as `Terms.to_source` makes them."""
+    return bool(value) and isinstance(value, list) and all(
+        isinstance(source, dict) and {"name", "license"} <= source.keys() for source in value
+    )
 
 
 def closed_sources(sources: Iterable[dict[str, str]]) -> list[dict[str, str]]:

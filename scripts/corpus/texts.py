@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from scripts.archives import DAMAGED, Fault, Opened, fault_reason, is_archive, open_files, walk
+from scripts.archives import DAMAGED, LINK, Fault, Opened, fault_reason, is_archive, open_files, walk
 from scripts.cli import InputError
-from scripts.corpus.tables import TABLES, Columns, Row, read_rows, table_of
+from scripts.corpus.tables import TABLES, Columns, MissingColumn, Row, read_rows, table_of
 
 ANY_LENGTH = 2**40  # characters: more than a file holds
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -93,22 +93,25 @@ def read_texts(source: Path, columns: Columns, unused: Counter[str]) -> Iterator
 def read_all_texts(source: Path, unused: Counter[str]) -> Iterator[str]:
     """Read the texts of a source where every one counts and none is named, as for pretraining.
 
-    The notes and their order are those of `read_texts`, but their ids do not matter, and they may have any length, none
-    included.
+    The notes are those of `read_texts`, but their ids do not matter, and they may have any length, none included.
 
-    source, unused: As for `read_texts`; of a table the column "text" is taken.
+    source, unused: As for `read_texts`; of a table the column "text" is taken, and one without it, beside the notes of
+        a folder or an archive, is unused, as is a link in an archive to a file that is there as well.
     YIELDS (str): The texts.
     RAISES (InputError): There are none, or one cannot be read.
     """
-    for found in _find(source, Columns(max_chars=ANY_LENGTH), unused):
-        if isinstance(found, Failure):
-            raise InputError(f"{found.file} {found.reason}")
-        try:
-            text = _checked_text(found.row, ANY_LENGTH)
-        except Unreadable as error:
-            line = found.row.line or error.line
-            raise InputError(f"{found.file}, line {line}: {error.reason}; correct or remove the note.") from None
-        yield text
+    try:
+        for found in _find(source, Columns(max_chars=ANY_LENGTH), unused, unnamed=True):
+            if isinstance(found, Failure):
+                raise InputError(f"{found.file} {found.reason}")
+            try:
+                text = _checked_text(found.row, ANY_LENGTH)
+            except Unreadable as error:
+                line = found.row.line or error.line
+                raise InputError(f"{found.file}, line {line}: {error.reason}; correct or remove the note.") from None
+            yield text
+    except MissingColumn:
+        raise InputError(f"{source} has no column 'text': give that name to the column with the notes.") from None
 
 
 def fingerprint(source: Path) -> str:
@@ -127,13 +130,16 @@ def fingerprint(source: Path) -> str:
 # From the source to its notes
 
 
-def _find(source: Path, columns: Columns, unused: Counter[str]) -> Iterator[_Found | Failure]:
-    """The notes before their checks; a Failure stands for a file that cannot be read, or for what is left of it."""
+def _find(source: Path, columns: Columns, unused: Counter[str], unnamed: bool = False) -> Iterator[_Found | Failure]:
+    """The notes before their checks; a Failure stands for a file that cannot be read, or for what is left of it.
+
+    unnamed (bool): Whether only texts matter: then links in archives, and tables of other columns, are unused.
+    """
     alone, begun = source.is_file(), False
     if alone and not _holds_notes(PurePosixPath(source.name)):
         raise InputError(f"{source} is no {', '.join(('.txt', *TABLES))} file, no archive and no folder.")
     for file in open_files(source):
-        if not _holds_notes(file.path):
+        if not _holds_notes(file.path) or (unnamed and isinstance(file, Fault) and file.reason == LINK):
             unused[file.path.suffix.lower() or "(none)"] += 1
             continue
         is_source = alone and len(file.path.parts) == 1
@@ -144,6 +150,9 @@ def _find(source: Path, columns: Columns, unused: Counter[str]) -> Iterator[_Fou
         except InputError as error:
             if is_source and not begun:
                 raise
+            if unnamed and isinstance(error, MissingColumn):
+                unused[file.path.suffix.lower()] += 1
+                continue
             begun = True
             yield Failure(str(file.path), str(file.path), 0, str(error).removeprefix(f"{file.path} "))
     if not begun:

@@ -19,6 +19,7 @@ import typer
 from wasabi import msg
 
 from scripts import cli
+from scripts.encoders import hash_weights, is_adapted
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,6 +30,7 @@ Rate = Annotated[float, typer.Option(help="The highest learning rate")]
 Share = Annotated[float, typer.Option(help="Part of the words that is hidden", min=0.01, max=0.99)]
 Work = Annotated[Path, typer.Option(help="Folder for the checkpoint")]
 Seed = Annotated[int, typer.Option(help="Seed of all that is random", min=0)]
+OpenText = Annotated[bool, typer.Option("--open-text", help="The text is open, and the encoder may be, too")]
 
 
 @app.command("vocabulary")
@@ -40,6 +42,7 @@ def make_vocabulary(
     words: Annotated[int, typer.Option(help="Most new words, those that save most pieces", min=0)] = 4000,
     least: Annotated[int, typer.Option(help="A piece used so often in the text is kept", min=1)] = 30,
     seed: Seed = 0,
+    open_text: OpenText = False,
 ) -> None:
     """Write the teacher with a vocabulary for medical English, not trained yet."""
     # Imported here, so that --help does not wait for torch and transformers.
@@ -50,7 +53,7 @@ def make_vocabulary(
     former = len(tokenizer)
     pieces = choose_pieces(tokenizer, count_words(text, tokenizer), size, words, least)
     replace_pieces(model, tokenizer, pieces.all)
-    write_encoder(model, make_tokenizer(pieces.all), out)
+    write_encoder(model, make_tokenizer(pieces.all), out, open_text and not is_adapted(teacher))
     msg.good(f"{len(pieces.all):,} pieces, {len(pieces.new):,} of them new words; the teacher has {former:,}: {out}")
 
 
@@ -64,6 +67,7 @@ def adapt_bert(
     share: Share = 0.2,
     work: Work = Path("work"),
     seed: Seed = 0,
+    open_text: OpenText = False,
 ) -> None:
     """Adapt the BERT in START to the text by masked language modelling of whole words."""
     # Imported here, so that --help does not wait for torch and transformers.
@@ -72,9 +76,9 @@ def adapt_bert(
     from scripts.distill.encoder import FASTEST, load_bert, write_encoder
     from scripts.distill.losses import adaptation_loss
     from scripts.distill.training import Settings, train
-    from scripts.encoders import hash_weights
 
     model, tokenizer = load_bert(start, seed, **FASTEST)
+    is_open = open_text and not is_adapted(start)
     batches = read_batches(text, tokenizer, share, seed)
     identity = {"start": hash_weights(model.base_model), "rate": rate, **batches.identity()}
     train(
@@ -82,7 +86,7 @@ def adapt_bert(
         lambda step: adaptation_loss(model, batches.at(step), step),
         Settings(steps, rate),
         Checkpoint(work / "bert.pt", identity),
-        lambda: write_encoder(model, tokenizer, out),
+        lambda: write_encoder(model, tokenizer, out, is_open),
     )
     msg.good(f"{model.num_parameters():,} parameters in {out}")
 
@@ -101,6 +105,7 @@ def distill_albert(
     start: Annotated[Path | None, typer.Option(help="An ALBERT to begin with; else the teacher's weights")] = None,
     work: Work = Path("work"),
     seed: Seed = 0,
+    open_text: OpenText = False,
 ) -> None:
     """Distil the BERT in TEACHER into an ALBERT: same hidden states after each pass, and restored words."""
     # Imported here, so that --help does not wait for torch and transformers.
@@ -110,10 +115,10 @@ def distill_albert(
     from scripts.distill.encoder import load_bert, write_encoder
     from scripts.distill.losses import distillation_loss
     from scripts.distill.training import Settings, train
-    from scripts.encoders import hash_weights
 
     bert, tokenizer = load_bert(teacher, seed, attn_implementation="eager")
     model = load_albert(start, bert) if start else make_albert(bert, width, layer, seed)
+    is_open = open_text and not any(map(is_adapted, [teacher, *([start] if start else [])]))
     batches = read_batches(text, tokenizer, share, seed)
     # Singular vectors may differ in their last digits between machines, so that a new ALBERT is known by its origin.
     begin = hash_weights(model.base_model) if start else f"layer {layer}, width {width}"
@@ -129,7 +134,7 @@ def distill_albert(
         lambda step: distillation_loss(model, bert, batches.at(step), words),
         Settings(steps, rate),
         Checkpoint(work / "albert.pt", identity),
-        lambda: write_encoder(model, tokenizer, out),
+        lambda: write_encoder(model, tokenizer, out, is_open),
     )
     msg.good(f"{model.num_parameters():,} parameters in {out}")
 

@@ -10,7 +10,7 @@ from transformers import AutoConfig, BertForPreTraining, BertTokenizerFast
 from transformers.modeling_utils import PreTrainedModel
 
 from scripts.cli import InputError
-from scripts.encoders import check_encoder, reporting_faults
+from scripts.encoders import ADAPTED, check_encoder, reporting_faults
 from scripts.files import whole_folder
 
 LENGTH = 512  # pieces of the longest block
@@ -49,8 +49,11 @@ def check_kind(folder: Path, kind: str) -> None:
         raise InputError(f"The encoder '{folder}' takes {config.max_position_embeddings} pieces, less than {LENGTH}.")
 
 
-def write_encoder(model: PreTrainedModel, tokenizer: BertTokenizerFast, out: Path) -> None:
-    """Write a Hugging Face folder with weights in half precision; the folder appears only when it is complete."""
+def write_encoder(model: PreTrainedModel, tokenizer: BertTokenizerFast, out: Path, is_open: bool) -> None:
+    """Write a Hugging Face folder with weights in half precision; the folder appears only when it is complete.
+
+    is_open (bool): Whether all that it learnt from is open; if not, it is marked like an encoder adapted to notes.
+    """
     with reporting_faults(out), whole_folder(out) as part:
         copy.deepcopy(model).half().save_pretrained(part)
         tokenizer.save_pretrained(part)
@@ -60,3 +63,5 @@ def write_encoder(model: PreTrainedModel, tokenizer: BertTokenizerFast, out: Pat
         config["hidden_dropout_prob"] = config["attention_probs_dropout_prob"] = 0.1
         config.pop("_name_or_path", None)
         (part / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf8")
+        if not is_open:
+            (part / ADAPTED).write_text(json.dumps({"command": "distill"}), encoding="utf8")

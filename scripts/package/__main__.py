@@ -17,8 +17,9 @@ from wasabi import msg
 
 from scripts import cli
 from scripts.cli import InputError
-from scripts.corpus.terms import read_terms
-from scripts.files import read_json, whole_folder
+from scripts.corpus.terms import are_sources, read_terms
+from scripts.files import hash_file, read_json, whole_folder
+from scripts.package.meta import FROM_METRICS, meta_fields
 
 if TYPE_CHECKING:
     from scripts.package.audit import Audit
@@ -38,18 +39,18 @@ def main(
     """Write OUTPUT/en_NAME-VERSION with the wheel in its dist folder."""
     # Imported here, so that --help does not wait for spaCy and torch
     from scripts.package.audit import audit
-    from scripts.package.build import LANG, build_wheel, make_package
+    from scripts.package.build import LANG, build_wheel, check_loads, make_package
     from scripts.package.known import general_text, read_notes
-    from scripts.package.meta import meta_fields
 
     trained = read_json(model / "meta.json", "train the model")
-    results = read_json(metrics, "evaluate the model")
+    results = read_json(metrics, "evaluate the model", "test_sha256", *FROM_METRICS)
     sources = check_sources(trained, results, corpus)
     full_name = f"{LANG}_{name}-{version}"
     with tempfile.TemporaryDirectory() as folder, whole_folder(output / full_name) as destination:
         meta = Path(folder, "meta.json")
         srsly.write_json(meta, {**trained, **meta_fields(results, sources)})
         source = make_package(model, Path(folder), meta, name, version, results["encoder"])
+        check_loads(source)
         wheel = build_wheel(source)
         result = audit(wheel, read_notes(corpus), general_text(model, meta))
         check_audit(result, show_text)
@@ -64,13 +65,15 @@ def check_sources(trained: dict[str, Any], results: dict[str, Any], corpus: Path
     RAISES (InputError): It learnt from other notes than those of the corpus, or was scored on others.
     """
     sources = trained.get("sources")
-    if not sources:
+    if not are_sources(sources):
         raise InputError("The model does not state which notes it learnt from: train it again.")
     name = read_terms(corpus).corpus
     if sources[0]["name"] != name:
         raise InputError(f"The model learnt from {sources[0]['name']}, but {corpus} holds {name}: give its own corpus.")
-    if results["corpus"] != name:
-        raise InputError(f"The model was scored on {results['corpus']}, but {corpus} holds {name}: evaluate it there.")
+    if sources[0].get("sha256") != hash_file(corpus / "train.spacy"):
+        raise InputError(f"The model learnt from other notes than {corpus} holds now: train it again.")
+    if results["test_sha256"] != hash_file(corpus / "test.spacy"):
+        raise InputError(f"The model was scored on other notes than {corpus} holds now: evaluate it again.")
     return sources
 
 

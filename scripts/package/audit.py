@@ -22,7 +22,7 @@ HASH = re.compile(r"sha256=[\w-]+,\d*")  # of the wheel's RECORD, with the size
 Phrase = tuple[str, str, str]
 
 
-class Terms(NamedTuple):
+class Wording(NamedTuple):
     """Lower-cased words and 3-grams of words."""
 
     words: set[str]
@@ -43,14 +43,14 @@ class Audit(NamedTuple):
     sha256 (str): Of the wheel, so that it is not taken for the audit of another.
     files (int): Files searched.
     terms (int): Words and 3-grams of the notes that were searched for.
-    hits (dict[str, Terms]): By file what was found, none if the wheel is clean. Text of the notes!
+    hits (dict[str, Wording]): By file what was found, none if the wheel is clean. Text of the notes!
     """
 
     wheel: str
     sha256: str
     files: int
     terms: int
-    hits: dict[str, Terms]
+    hits: dict[str, Wording]
 
     def to_json(self) -> dict[str, Any]:
         """Without the text."""
@@ -80,17 +80,17 @@ def audit(wheel: Path, notes: Iterable[str], general: Iterable[str]) -> Audit:
         searched += max(0, len(of_note) - 2)
         phrases.update(candidates.intersection(_triples(of_note)))
     words = {word for word in words if len(word) >= SHORTEST} - known.words
-    hits = {name: Terms(terms.words & words, terms.phrases & phrases) for name, terms in found.items()}
+    hits = {name: Wording(terms.words & words, terms.phrases & phrases) for name, terms in found.items()}
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     return Audit(wheel.name, digest, len(names), len(words) + searched, {k: v for k, v in hits.items() if any(v)})
 
 
-def collect_terms(leaves: Iterable[Leaf], shortest: int = 0) -> Terms:
+def collect_terms(leaves: Iterable[Leaf], shortest: int = 0) -> Wording:
     """All words, and the 3-grams that are long enough to mean something.
 
     shortest (int): Letters of a word, whatever the leaf says.
     """
-    terms = Terms(set(), set())
+    terms = Wording(set(), set())
     for leaf in leaves:
         for line in leaf.text.lower().splitlines():
             words = WORD.findall(line)

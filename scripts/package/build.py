@@ -1,6 +1,7 @@
 """The wheel of a pipeline: spaCy's own package, with the code that travels as a sub-package of its own."""
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from thinc.api import Config
 from scripts import runtime
 from scripts.cli import InputError
 from scripts.corpus.pipelines import reset_strings
+from scripts.runtime import architectures, fork, ner, stream, tokenizer  # noqa: F401  (fill NAMES)
 
 LANG = "en"
 RUNTIME = Path(runtime.__file__).parent  # what travels
@@ -58,17 +60,24 @@ def add_runtime(source: Path, module: Path) -> str:
     RETURNS (str): The digest of the code, which its registered names end in.
     """
     code = code_digest()
-    shutil.copytree(RUNTIME, module / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    (module / "runtime").mkdir()
+    for path in code_files():
+        shutil.copy(path, module / "runtime")
     _replace(module / "runtime" / "__init__.py", CODE, f'CODE = "{code}"')
     _replace(module / "__init__.py", *INIT)
     _replace(source / "setup.py", *SETUP)
     return code
 
 
+def code_files() -> list[Path]:
+    """The files of the code that travels; what else may lie beside them, such as an editor's copy, does not."""
+    return sorted(RUNTIME.glob("*.py"))
+
+
 def code_digest() -> str:
     """A short hash of the code that travels: two packages share a registered name only if it means the same code."""
     digest = hashlib.sha256()
-    for path in sorted(RUNTIME.glob("*.py")):
+    for path in code_files():
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:8]
 
@@ -77,23 +86,32 @@ def pin_names(config: Config, code: str) -> Config:
     """The config with the names of our registered functions as the package's own code registers them.
 
     code (str): The digest of that code.
-    RAISES (InputError): A name stands for the code of another package.
+    RAISES (InputError): A name stands for the code of another package, or for none.
     """
 
-    def pin(value: Any) -> Any:
+    def pin(section: dict[str, Any]) -> dict[str, Any]:
+        return {key: pin_value(key, value) for key, value in section.items()}
+
+    def pin_value(key: str, value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: pin(inner) for key, inner in value.items()}
-        name = VERSIONED.sub("", value) if isinstance(value, str) else ""
-        if name not in runtime.NAMES:
-            return value
-        pinned = runtime.versioned(name, code)
-        if value not in (name, pinned):
-            raise InputError(f"The pipeline needs {value}, the code of another package: package it where it was made.")
-        return pinned
+            return pin(value)
+        is_ours = (key.startswith("@") or key == "factory") and value.startswith("medner")
+        return pin_name(value, code) if is_ours else value
 
     pinned = Config(config)
     for section in ("nlp", "components"):  # the others are for training, whose code does not travel
-        pinned[section] = {key: pin(value) for key, value in config[section].items()}
+        pinned[section] = pin(config[section])
+    return pinned
+
+
+def pin_name(name: str, code: str) -> str:
+    """RAISES (InputError): The name stands for the code of another package, or for none."""
+    base = VERSIONED.sub("", name)
+    if base not in runtime.NAMES:
+        raise InputError(f"The pipeline needs {name}, which no code that travels registers: train it again.")
+    pinned = runtime.versioned(base, code)
+    if name not in (base, pinned):
+        raise InputError(f"The pipeline needs {name}, the code of another package: package it where it was made.")
     return pinned
 
 
@@ -102,6 +120,19 @@ def clear_paths(config: Config, encoder: str) -> Config:
     config["paths"] = dict.fromkeys(config["paths"])
     config["components"]["transformer"]["model"]["name"] = encoder
     return config
+
+
+def check_loads(source: Path) -> None:
+    """Load a package in a process of its own, as one that installs it would.
+
+    RAISES (InputError): It does not load.
+    """
+    (module,) = (path.parent.name for path in source.glob("*/__init__.py"))
+    command = [sys.executable, "-c", f"import {module}; {module}.load()('Given aspirin .')"]
+    environment = {**os.environ, "PYTHONPATH": str(source.resolve()), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(f"The package does not load: {done.stderr.strip()[-300:]}")
 
 
 def build_wheel(source: Path) -> Path:

@@ -8,7 +8,7 @@ from scripts.corpus.docs import create_nlp, read_docs
 from scripts.corpus.pipelines import load_pipeline
 from scripts.corpus.split import SPLITS
 from scripts.package.audit import read_leaves
-from scripts.package.build import RUNTIME
+from scripts.package.build import code_files
 from scripts.runtime.shim import encoder_shim
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -28,7 +28,7 @@ def general_text(model: Path, meta: Path) -> Iterator[str]:
     for layer in (node for pipe in (transformer, ner) for node in pipe.model.walk()):
         yield from (layer.name, *layer.param_names, *layer.dim_names, *layer.ref_names, *layer.attrs)
     yield from create_nlp().vocab.strings
-    yield from (path.read_text(encoding="utf8") for path in (*RUNTIME.glob("*.py"), *CONFIGS.glob("*.cfg")))
+    yield from (path.read_text(encoding="utf8") for path in (*code_files(), *CONFIGS.glob("*.cfg")))
     yield from (leaf.text for leaf in read_leaves(meta.read_bytes()))
 
 

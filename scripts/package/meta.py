@@ -10,6 +10,7 @@ from scripts.corpus.terms import closed_sources
 # Installed with the package, each in the range that was tried: this version and its later patches.
 REQUIREMENTS = ("spacy", "spacy-transformers", "transformers", "torch")
 SCORES = ("ents_p", "ents_r", "ents_f", "token_accuracy", "ents_per_type")
+FROM_METRICS = (*SCORES, "encoder", "corpus", "notes", "support")
 
 
 def meta_fields(metrics: dict[str, Any], sources: list[dict[str, str]]) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def meta_fields(metrics: dict[str, Any], sources: list[dict[str, str]]) -> dict[
         corpus, then those that its encoder was adapted to.
     RETURNS (dict[str, Any]): Description, licence, sources, scores on the test notes, requirements.
     """
-    corpus, *adapted = sources
+    corpus, *adapted = ({key: value for key, value in source.items() if key != "sha256"} for source in sources)
     encoder = metrics["encoder"]
     closed = closed_sources(sources)
     return {

@@ -41,7 +41,7 @@ def main(
     api = HfApi()
     with tempfile.TemporaryDirectory() as folder:
         files = unpack(wheel, Path(folder))
-        meta = read_json(files / "meta.json", "package the model")
+        meta = read_json(files / "meta.json", "package the model", "sources", "performance", "license")
         check_terms(meta, i_may_share)
         url = f"{api.endpoint}/{repo}/resolve/main/{wheel.name}"
         card = render_card(meta, read_ledger(corpora, meta), audit, url)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.cli import InputError
-from scripts.corpus.terms import CONVERSION, closed_sources
+from scripts.corpus.terms import CONVERSION, are_sources, closed_sources
 from scripts.files import read_json
 
 
@@ -39,13 +39,17 @@ def unpack(wheel: Path, folder: Path) -> Path:
     """
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
-    (config,) = folder.glob("*/*/config.cfg")
-    shutil.copy(wheel, config.parent)
-    return config.parent
+    configs = list(folder.glob("*/*/config.cfg"))
+    if len(configs) != 1:
+        raise InputError(f"{wheel.name} holds {len(configs)} pipelines instead of one: package the model again.")
+    shutil.copy(wheel, configs[0].parent)
+    return configs[0].parent
 
 
 def check_terms(meta: dict[str, Any], i_may_share: bool) -> None:
     """RAISES (InputError): The notes that the model, or before it the encoder, learnt from stand under terms."""
+    if not are_sources(meta["sources"]) or len(meta["sources"]) < 2:
+        raise InputError("The package does not state which notes its model learnt from: package the model again.")
     corpus, _, *adapted = meta["sources"]
     closed = closed_sources([corpus, *adapted])
     if closed and not i_may_share:
@@ -60,13 +64,19 @@ def _the(licence: str) -> str:
 
 
 def read_ledger(corpora: Path, meta: dict[str, Any]) -> dict[str, Any]:
-    """The ledger of the corpus that the model learnt from.
+    """The ledger of the corpus that the model learnt from, found by the name that `convert` was given.
 
+    corpora (Path): The folder of all converted corpora.
     RAISES (InputError): It is not there, or the corpus was converted again since.
     """
-    path = corpora / meta["sources"][0]["name"] / CONVERSION
-    ledger = read_json(path, "convert the corpus")
+    name = meta["sources"][0]["name"]
+    paths = sorted(corpora.glob(f"*/{CONVERSION}"))
+    ledgers = [read_json(path, "convert the corpus", "corpus", "splits") for path in paths]
+    found = [ledger for ledger in ledgers if ledger["corpus"] == name]
+    if not found:
+        raise InputError(f"{corpora} holds no corpus that was converted as {name}: convert it first.")
     scored = sum(scores["support"] for scores in meta["performance"]["ents_per_type"].values())
-    if ledger["splits"]["test"]["entities"] != scored:
-        raise InputError(f"{path} counts other test notes than the package was scored on: package the model again.")
-    return ledger
+    for ledger in found:
+        if ledger["splits"]["test"]["entities"] == scored:
+            return ledger
+    raise InputError(f"{name} in {corpora} has other test notes than the package was scored on: package it again.")

@@ -21,7 +21,7 @@ def after_fork_in_parent() -> None:
 
 
 def after_fork_in_child() -> None:
-    """Compute with one thread: those of OpenMP are gone after a fork, yet torch would wait for them for ever.
+    """Compute with one thread: those of OpenMP are gone after a fork, yet torch would wait for them forever.
 
     The processes share the cores anyway.
     """

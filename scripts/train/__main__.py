@@ -10,9 +10,9 @@ import typer
 from wasabi import msg
 
 from scripts import cli
-from scripts.corpus.terms import Terms, read_terms
-from scripts.encoders import ADAPTED, UNLABELLED
-from scripts.files import whole_folder
+from scripts.corpus.terms import read_terms
+from scripts.encoders import UNLABELLED, is_adapted
+from scripts.files import hash_file, whole_folder
 
 
 def main(
@@ -37,8 +37,8 @@ def main(
 
     return_freed_blocks()
     cli.use_gpu(gpu)
-    terms = read_terms(corpus)
     width = check_encoder(encoder)
+    sources = list_sources(corpus, encoder)
     with whole_folder(output) as folder:
         overrides = {
             "paths.train": str(corpus / "train.spacy"),
@@ -50,13 +50,14 @@ def main(
         train(config, folder, use_gpu=gpu, overrides=overrides)
         for pipeline in (folder / "model-best", folder / "model-last"):
             reset_strings(pipeline)
-            add_sources(pipeline, list_sources(terms, encoder))
+            add_sources(pipeline, sources)
     msg.good(f"Trained {output}")
 
 
-def list_sources(terms: Terms, encoder: str) -> list[dict[str, str]]:
-    """The notes that a model learns from: those of the corpus, and those that `pretrain` adapted its encoder to."""
-    return [terms.to_source(), *([UNLABELLED] if Path(encoder, ADAPTED).exists() else [])]
+def list_sources(corpus: Path, encoder: str) -> list[dict[str, str]]:
+    """The notes that a model learns from: the train notes of a corpus, and those that its encoder was adapted to."""
+    notes = {**read_terms(corpus).to_source(), "sha256": hash_file(corpus / "train.spacy")}
+    return [notes, UNLABELLED] if is_adapted(encoder) else [notes]
 
 
 if __name__ == "__main__":

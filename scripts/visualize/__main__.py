@@ -14,6 +14,7 @@ from wasabi import msg
 
 from scripts import cli
 from scripts.cli import InputError
+from scripts.corpus.terms import CONVERSION, read_terms
 from scripts.files import whole_file
 from scripts.visualize.server import serve_page
 
@@ -35,12 +36,18 @@ def main(
         raise InputError(f"--notes {notes} would draw nothing: give 1 or more.")
     if output.suffix != ".html":
         raise InputError(f"{output} is no .html file: name the page to write before the predicted notes.")
-    page = render_page(gold.resolve().parent.name, read_sides(gold, predicted), notes)
+    page = render_page(corpus_name(gold), read_sides(gold, predicted), notes)
     with whole_file(output) as path:
         path.write_text(page, encoding="utf8")
     msg.good(f"Wrote {output}, which holds text of notes")
     if serve:
         serve_page(page.encode("utf8"), port)
+
+
+def corpus_name(gold: Path) -> str:
+    """What the corpus of a .spacy file is called: as `convert` stated it beside the file, else like its folder."""
+    folder = gold.resolve().parent
+    return read_terms(folder).corpus if (folder / CONVERSION).exists() else folder.name
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The `convert` command: the ledger's law, and bad input that ends in one sentence and no output."""
+"""The `convert` command: the ledger's invariant, and bad input that ends in one sentence and no output."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def write_pairs(folder: Path, ann: str = ANN, text: str = TEXT) -> Path:
     return folder
 
 
-def check_law(ledger: dict) -> None:
+def check_invariant(ledger: dict) -> None:
     for split in ledger["splits"].values():
         for counts in (split, *split["labels"].values()):
             assert counts["read"] == sum(counts[fate] for fate in FATES)
@@ -58,7 +58,7 @@ def test_the_sample_corpora_are_converted_whole(corpus, notes, mentions, tmp_pat
     done = convert(corpus, ASSETS, tmp_path / "out")
     assert done.code == 0, done.output
     ledger = json.loads((tmp_path / "out" / "conversion.json").read_text())
-    check_law(ledger)
+    check_invariant(ledger)
     splits = ledger["splits"]
     assert splits["train"]["notes"] + splits["dev"]["notes"] == notes[0]
     assert splits["test"]["notes"] == notes[1]
@@ -91,7 +91,7 @@ def test_every_kind_of_fate_is_counted(tmp_path):
     done = convert("mine", source, tmp_path / "out", "--max-dropped", "50")
     assert done.code == 0, done.output
     ledger = json.loads((tmp_path / "out" / "conversion.json").read_text())
-    check_law(ledger)
+    check_invariant(ledger)
     train = ledger["splits"]["train"]
     assert [train[fate] for fate in FATES] == [1, 1, 1, 1, 2] and train["read"] == 6
     assert train["labels"]["(unreadable)"]["dropped"] == 1 and train["labels"]["test"]["dropped"] == 1
@@ -105,8 +105,8 @@ def test_neither_the_ledger_nor_the_printed_lines_hold_note_text(tmp_path):
         "mine", write_pairs(tmp_path / "in", ann), tmp_path / "out", "--format", "brat", "--max-dropped", "90"
     )
     assert done.code == 0
-    told = done.output + (tmp_path / "out" / "conversion.json").read_text()
-    assert not {"zanzibarfever", "quillwort", "aspirin", "acute"} & set(re.findall(r"\w+", told.lower()))
+    said = done.output + (tmp_path / "out" / "conversion.json").read_text()
+    assert not {"zanzibarfever", "quillwort", "aspirin", "acute"} & set(re.findall(r"\w+", said.lower()))
 
 
 def test_files_that_no_note_came_from_are_counted(tmp_path):
@@ -118,7 +118,7 @@ def test_files_that_no_note_came_from_are_counted(tmp_path):
     assert ledger["files"] == 8 and ledger["unused_files"] == {".pdf": 1, ".txt": 1}
 
 
-def test_files_left_out_are_told(tmp_path):
+def test_files_left_out_are_reported(tmp_path):
     source = write_pairs(tmp_path / "in")
     (source / "alone").mkdir()
     (source / "alone" / "n2.txt").write_text(TEXT)
@@ -135,7 +135,7 @@ def test_a_note_of_more_than_a_million_characters_is_converted(tmp_path):
     assert ledger["splits"]["train"]["kept"] == 210_000
 
 
-def test_two_notes_of_one_name_in_one_file_are_told(tmp_path):
+def test_two_notes_of_one_name_in_one_file_are_reported(tmp_path):
     (tmp_path / "a.conll").write_text("-DOCSTART- (n1)\tO\n\npain\tO\n\n-DOCSTART- (n1)\tO\n\npain\tO\n")
     assert_fails(convert("mine", tmp_path, tmp_path / "out"), "both hold a note", "a.conll")
 
@@ -148,16 +148,16 @@ def test_text_is_kept_character_for_character(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "said"),
     [
         ("T3\tproblem malformed", "malformed line"),
         ("T3\tproblem 900 904\tpain", "offset beyond the text"),
         ("T3\tproblem 7 12\tsomething else", "quote does not match its offsets"),
     ],
 )
-def test_more_than_one_per_cent_dropped_fails_and_names_file_and_line(line, told, tmp_path):
+def test_more_than_one_per_cent_dropped_fails_and_names_file_and_line(line, said, tmp_path):
     source = write_pairs(tmp_path / "in", ANN + line + "\n")
-    assert_fails(convert("mine", source, tmp_path / "out"), told, "dev-1.ann, line 3", without=tmp_path / "out")
+    assert_fails(convert("mine", source, tmp_path / "out"), said, "dev-1.ann, line 3", without=tmp_path / "out")
 
 
 def test_an_unknown_label_in_a_known_corpus_is_named(tmp_path):
@@ -195,30 +195,30 @@ def test_a_text_that_is_not_utf8_is_named_with_its_line(tmp_path):
     )
 
 
-def test_an_empty_corpus_is_told(tmp_path):
+def test_an_empty_corpus_is_reported(tmp_path):
     (tmp_path / "in").mkdir()
     assert_fails(convert("mine", tmp_path / "in", tmp_path / "out"), "corpus is empty", without=tmp_path / "out")
 
 
-def test_a_source_that_is_not_there_is_told(tmp_path):
+def test_a_source_that_is_not_there_is_reported(tmp_path):
     assert_fails(convert("mine", tmp_path / "in", tmp_path / "out"), "does not exist", without=tmp_path / "out")
 
 
-def test_an_archive_cut_short_is_told(tmp_path):
+def test_an_archive_cut_short_is_reported(tmp_path):
     subprocess.run(["tar", "czf", tmp_path / "a.tgz", "-C", write_pairs(tmp_path / "in"), "."], check=True)
     whole = (tmp_path / "a.tgz").read_bytes()
     (tmp_path / "a.tgz").write_bytes(whole[: len(whole) // 2])
     assert_fails(convert("mine", tmp_path / "a.tgz", tmp_path / "out"), "a.tgz is damaged", without=tmp_path / "out")
 
 
-def test_a_split_without_notes_is_told(tmp_path):
+def test_a_split_without_notes_is_reported(tmp_path):
     (tmp_path / "in" / "test").mkdir(parents=True)
     (tmp_path / "in" / "test" / "1.txt").write_text(TEXT)
     (tmp_path / "in" / "test" / "1.ann").write_text(ANN)
     assert_fails(convert("mine", tmp_path / "in", tmp_path / "out"), "part is without notes", without=tmp_path / "out")
 
 
-def test_a_missing_archive_of_a_known_corpus_is_told(tmp_path):
+def test_a_missing_archive_of_a_known_corpus_is_reported(tmp_path):
     done = convert("i2b2-2011", tmp_path, tmp_path / "out")
     assert_fails(done, "has no i2b2_Beth_Train_Release", without=tmp_path / "out")
 
@@ -252,7 +252,7 @@ def test_the_open_brat_corpora_are_accounted_for(corpus, read, discontinuous, pr
     done = convert(corpus, open_corpus(corpus), tmp_path / "out")
     assert done.code == 0, done.output
     ledger = json.loads((tmp_path / "out" / "conversion.json").read_text())
-    check_law(ledger)
+    check_invariant(ledger)
     assert sum(split["read"] for split in ledger["splits"].values()) == read
     assert sum(split["discontinuous"] for split in ledger["splits"].values()) == discontinuous
     assert len(ledger["problems"]) == problems

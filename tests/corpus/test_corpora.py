@@ -132,7 +132,7 @@ def test_train_and_test_notes_of_2010_with_the_same_name_have_their_own_text(tmp
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_other_archives_in_the_folder_are_not_touched(name, tmp_path):
-    # Any that was opened would be told as damaged.
+    # Any that was opened would be said as damaged.
     damaged = {archive: b"cut short" for one, archives in RELEASES.items() if one != name for archive in archives}
     notes = read(name, put(tmp_path, {**OTHERS, **damaged, **RELEASES[name], "notes.txt": "x", "README.md": ""}))
     assert {note.id: note.split for note in notes} == SPLITS[name]
@@ -148,13 +148,13 @@ def test_all_releases_may_lie_in_one_folder(name, tmp_path):
 def test_a_missing_archive_is_named(name, archive, tmp_path):
     archives = {path: data for path, data in RELEASES[name].items() if path != archive}
     stem = archive.removesuffix(".tar.gz").removesuffix(".zip")
-    told = rf"n2c2 has no {stem} \(\.tar\.gz, \.tgz or \.zip\): put the archive of {name} there"
-    with pytest.raises(InputError, match=told):
+    said = rf"n2c2 has no {stem} \(\.tar\.gz, \.tgz or \.zip\): put the archive of {name} there"
+    with pytest.raises(InputError, match=said):
         read_corpus(name, put(tmp_path, archives))
 
 
 @pytest.mark.parametrize("name", RELEASES)
-def test_a_missing_folder_is_told_with_the_archive_to_put_there(name, tmp_path):
+def test_a_missing_folder_is_reported_with_the_archive_to_put_there(name, tmp_path):
     with pytest.raises(InputError, match=rf"n2c2 has no {CORPORA[name].archives[0]} "):
         read_corpus(name, tmp_path)
 
@@ -258,7 +258,7 @@ def test_the_sample_corpora_lie_in_their_folders(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["sample", "sample-medications"])
-def test_a_missing_sample_is_told(name, tmp_path):
+def test_a_missing_sample_is_reported(name, tmp_path):
     with pytest.raises(InputError, match=rf"{CORPORA[name].folder} does not exist"):
         read_corpus(name, tmp_path)
 

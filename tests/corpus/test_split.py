@@ -162,7 +162,7 @@ def test_dev_is_the_same_with_and_without_a_test_part():
         ([], "train"),
     ],
 )
-def test_a_part_without_notes_is_told(notes, empty):
+def test_a_part_without_notes_is_reported(notes, empty):
     with pytest.raises(InputError, match=rf"The ({empty}) part is without notes \({len(notes)} notes in all\)"):
         assign(notes)
 

@@ -320,11 +320,9 @@ def test_a_single_file_is_taken(tmp_path):
         ("n.jsonl.xz", lzma.compress(jsonl("a" * 9999))[:-20], "n.jsonl.xz is damaged"),
         ("n.jsonl.xz", jsonl("a"), "n.jsonl.xz is damaged"),
         ("n.csv", b"text,x\nZanzibar\n", "n.csv, line 2: more or fewer columns"),
-        ("n.csv", b"note\nZanzibar\n", "n.csv has no column 'text'"),
         ("n.parquet", b"PAR1", "n.parquet is damaged"),
         ("n.zip", zip_of({"a.txt": "Zanzibar"})[:-9], "n.zip is damaged"),
         ("n.tar", tar_of({"a.txt": b"Zanzibar\xff"}, "w"), "n.tar/a.txt, line 1: not UTF-8"),
-        ("n.tar", tar_of({}, "w", link("a.txt", "b.txt", tarfile.SYMTYPE)), "n.tar/a.txt is a link in an archive"),
     ],
 )
 def test_a_text_that_cannot_be_read_ends_it_named_with_its_line_and_without_its_words(
@@ -334,6 +332,24 @@ def test_a_text_that_cannot_be_read_ends_it_named_with_its_line_and_without_its_
     with pytest.raises(InputError, match="^" + re.escape(reported)) as raised:
         all_texts(tmp_path)
     assert "Zanzibar" not in str(raised.value) and str(raised.value).endswith((".", "--text-column.", "note."))
+
+
+def test_a_table_of_other_columns_beside_the_notes_is_unused(tmp_path):
+    write_files(tmp_path, {"a.txt": "Fine .", "meta.csv": "note,ward\n1,2\n", "in/b.zip": zip_of({"m.csv": "x\n1\n"})})
+    unused = Counter()
+    assert list(read_all_texts(tmp_path, unused)) == ["Fine ."] and unused == {".csv": 2}
+    with pytest.raises(InputError, match=r"meta\.csv has no column 'text': give that name to the column"):
+        all_texts(tmp_path / "meta.csv")
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(InputError, match="holds no notes"):
+        all_texts(tmp_path)
+
+
+def test_links_in_an_archive_stand_for_texts_that_are_read_anyway(tmp_path):
+    links = (link("b.txt", "a.txt", tarfile.LNKTYPE), link("c.txt", "a.txt", tarfile.SYMTYPE))
+    write_files(tmp_path, {"n.tar": tar_of({"a.txt": "Fine ."}, "w", *links)})
+    unused = Counter()
+    assert list(read_all_texts(tmp_path / "n.tar", unused)) == ["Fine ."] and unused == {".txt": 2}
 
 
 def test_ids_and_lengths_do_not_matter_where_texts_have_no_names(tmp_path):

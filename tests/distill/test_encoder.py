@@ -10,7 +10,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertForPreTrainin
 
 from scripts.cli import InputError
 from scripts.distill.encoder import FASTEST, load_bert, write_encoder
-from scripts.encoders import check_encoder
+from scripts.encoders import check_encoder, is_adapted
 from tests import encoders
 
 
@@ -52,7 +52,8 @@ def test_an_encoder_is_written_in_half_precision_and_loads_in_full(teacher, tmp_
     out = tmp_path / "out"
     model = load_bert(teacher.folder, 0, **FASTEST)[0]
     before = {name: weights.clone() for name, weights in model.state_dict().items()}
-    write_encoder(model, teacher.tokenizer, out)
+    write_encoder(model, teacher.tokenizer, out, is_open=True)
+    assert not is_adapted(out)
     assert all(torch.equal(model.state_dict()[name], weights) for name, weights in before.items())
     stored = load_file(out / "model.safetensors")
     assert {weights.dtype for weights in stored.values()} == {torch.float16}
@@ -63,3 +64,8 @@ def test_an_encoder_is_written_in_half_precision_and_loads_in_full(teacher, tmp_
     words = AutoModel.from_pretrained(out).embeddings.word_embeddings.weight
     assert words.dtype == torch.float32
     assert torch.allclose(words, before["bert.embeddings.word_embeddings.weight"], atol=1e-3)
+
+
+def test_an_encoder_of_text_that_is_not_open_is_marked(teacher, tmp_path):
+    write_encoder(load_bert(teacher.folder, 0)[0], teacher.tokenizer, tmp_path / "out", is_open=False)
+    assert is_adapted(tmp_path / "out") and check_encoder(str(tmp_path / "out")) == encoders.WIDTH

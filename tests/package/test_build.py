@@ -5,10 +5,10 @@ import shutil
 import pytest
 from spacy.util import load_config
 
-from scripts import functions, runtime  # noqa: F401  (registers our functions)
+from scripts import runtime
 from scripts.cli import InputError
 from scripts.package import build
-from scripts.package.build import INIT, SETUP, add_runtime, clear_paths, code_digest, pin_names
+from scripts.package.build import INIT, SETUP, add_runtime, check_loads, clear_paths, code_digest, pin_names
 from tests.paths import ROOT
 
 CONFIG = ROOT / "configs/bert.cfg"
@@ -70,6 +70,38 @@ def test_pinned_names_of_the_same_code_stay_and_those_of_another_are_refused():
     assert pin_names(config, "01234567") == config
     with pytest.raises(InputError, match=r"needs medner\.\w+\.v1\.01234567, the code of another package"):
         pin_names(config, "89abcdef")
+
+
+def test_a_name_that_nothing_registers_is_refused():
+    config = load_config(CONFIG)
+    config["components"]["ner"]["model"]["tok2vec"]["@architectures"] = "medner.Gone.v1"
+    with pytest.raises(InputError, match=r"needs medner\.Gone\.v1, which no code that travels registers"):
+        pin_names(config, "01234567")
+
+
+def test_a_setting_that_only_looks_like_a_name_stays():
+    config = load_config(CONFIG)
+    config["components"]["transformer"]["model"]["name"] = "medner_encoder"
+    assert pin_names(config, "01234567")["components"]["transformer"]["model"]["name"] == "medner_encoder"
+
+
+def test_what_is_no_code_does_not_travel(source, tmp_path, monkeypatch):
+    folder = shutil.copytree(build.RUNTIME, tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "notes.txt").write_text("Zorblattin")
+    monkeypatch.setattr(build, "RUNTIME", folder)
+    add_runtime(source, source / "en_medner_bert")
+    assert not (source / "en_medner_bert/runtime/notes.txt").exists()
+
+
+@pytest.mark.parametrize(("code", "loads"), [("def load(): return str", True), ("raise ImportError('gone')", False)])
+def test_a_package_that_does_not_load_is_refused(code, loads, tmp_path):
+    (tmp_path / "en_medner_bert").mkdir()
+    (tmp_path / "en_medner_bert/__init__.py").write_text(code)
+    if loads:
+        check_loads(tmp_path)
+    else:
+        with pytest.raises(InputError, match=r"(?s)does not load: .*gone"):
+            check_loads(tmp_path)
 
 
 def test_no_path_of_the_machine_is_left():

@@ -45,7 +45,7 @@ GOLDS = (("quixopain", "problem"), ("Plimadine", "treatment"), ("wobblitis", "pr
 BERT = (("quixopain", "problem"), ("Plimadine", "test"), ("wobblitis <b>", "problem"), ("vexogram", "test"))
 
 
-class Workplace:
+class Drawn:
     """A folder with the gold and predicted notes of two models; albert predicts as gold is."""
 
     def __init__(self, folder: Path, ids: tuple[str, ...] = ("note-2", "note-3", "note-1")) -> None:
@@ -74,8 +74,8 @@ class Workplace:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Workplace:
-    return Workplace(tmp_path)
+def place(tmp_path: Path) -> Drawn:
+    return Drawn(tmp_path)
 
 
 def test_gold_stands_above_each_model_and_sides_that_agree_share_a_row(place):
@@ -149,7 +149,7 @@ def readings(draw: st.DrawFn) -> list[Doc]:
 @settings(max_examples=40)
 @given(readings())
 def test_every_side_is_read_back_from_the_page(tmp_path_factory, docs):
-    place = Workplace(tmp_path_factory.mktemp("readings"))
+    place = Drawn(tmp_path_factory.mktemp("readings"))
     paths = [place.save(name, [doc]) for name, doc in zip(("gold", "bert", "albert"), docs, strict=True)]
     sides = read_sides(paths[0], paths[1:])
     page = Page(render_page("ward", sides, 1))
@@ -169,7 +169,7 @@ def test_the_page_needs_nothing_else_and_says_at_its_top_what_it_holds(place):
     assert page.words[1].startswith("This file holds text of notes")
 
 
-def test_bad_input_is_told(place):
+def test_bad_input_is_reported(place):
     for number in ("0", "-3"):
         assert_fails(place.run("--notes", number), f"--notes {number} would draw nothing", without=place.output)
     swapped = run(main, place.gold, place.bert, place.albert)
@@ -178,7 +178,7 @@ def test_bad_input_is_told(place):
     assert_fails(place.run(), "none.spacy does not exist: convert the corpus first", without=place.output)
 
 
-def test_predicted_notes_that_are_not_there_are_told(place):
+def test_predicted_notes_that_are_not_there_are_reported(place):
     whole = place.albert.read_bytes()
     place.albert.unlink()
     assert_fails(place.run(), "albert.spacy is missing, damaged or empty: evaluate the model", without=place.output)
@@ -202,7 +202,7 @@ def test_predicted_notes_that_are_not_the_gold_ones_are_refused(place, docs):
     assert "Zorblatt" not in done.output
 
 
-def test_a_port_that_cannot_be_used_is_told(place):
+def test_a_port_that_cannot_be_used_is_reported(place):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert_fails(place.run("--serve", "--port", port), f"Port {port} cannot be used", "give another with --port")
@@ -210,7 +210,7 @@ def test_a_port_that_cannot_be_used_is_told(place):
 
 
 @contextmanager
-def serving(place: Workplace) -> Iterator[tuple[subprocess.Popen, int]]:
+def serving(place: Drawn) -> Iterator[tuple[subprocess.Popen, int]]:
     """The command with --serve in a process of its own, and the port that it prints."""
     server = subprocess.Popen(
         [sys.executable, "-m", "scripts.visualize", *map(str, place.arguments("--serve", "--port", "0"))],

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import AlbertForPreTraining, AutoTokenizer, BertForPreTraining
 
 from scripts.distill.__main__ import app
-from scripts.encoders import check_encoder
+from scripts.encoders import check_encoder, is_adapted
 from tests import encoders
 from tests.commands import Done, assert_fails, run
 from tests.helpers import write_files
@@ -47,6 +47,22 @@ def test_each_step_makes_an_encoder(made):
     assert isinstance(BertForPreTraining.from_pretrained(made / "bert"), BertForPreTraining)
     assert AlbertForPreTraining.from_pretrained(made / "albert").config.embedding_size == 32
     assert {path.name for path in (made / "work").iterdir()} == {"bert.pt", "albert.pt"}
+
+
+def test_only_open_text_and_open_encoders_make_an_open_one(made, tmp_path):
+    """Unasked, each step marks its encoder like one that was adapted to notes."""
+    assert all(is_adapted(made / name) for name in ("start", "bert", "albert"))
+    vocabulary = ("vocabulary", made / "text", made / "encoders/bert", tmp_path / "start", *SIZES, "--open-text")
+    assert run(app, *vocabulary).code == 0 and not is_adapted(tmp_path / "start")
+    adapt = ("--steps", "1", "--open-text", "--work")
+    assert run(app, "bert", made / "text", tmp_path / "start", tmp_path / "open", *adapt, tmp_path / "a").code == 0
+    assert not is_adapted(tmp_path / "open")
+    assert run(app, "bert", made / "text", made / "start", tmp_path / "closed", *adapt, tmp_path / "b").code == 0
+    assert is_adapted(tmp_path / "closed")
+    for teacher, start, closed in (("open", made / "albert", True), ("closed", None, True), ("open", None, False)):
+        options = ("--width", "32", *adapt, tmp_path / f"{teacher}{closed}", *(("--start", start) if start else ()))
+        assert run(app, "albert", made / "text", tmp_path / teacher, tmp_path / "albert", *options).code == 0
+        assert is_adapted(tmp_path / "albert") is closed
 
 
 def test_each_step_says_what_came_out(made):

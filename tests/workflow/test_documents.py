@@ -114,7 +114,7 @@ def done(copy: Project) -> dict[Step, tuple[int, str]]:
     """The exit code and the output of every step, run one after the other."""
     tasks, owners = [], []
     for step in STEPS:
-        for task in tasks_of(step, copy.folder.parent / "data"):
+        for task in tasks_of(step, copy):
             tasks.append(task)
             owners.append(step)
     environment = {**os.environ, "PYTHONPATH": f"{copy.folder.parent / 'site'}:{ROOT}", "HF_HUB_OFFLINE": "1"}
@@ -128,18 +128,32 @@ def done(copy: Project) -> dict[Step, tuple[int, str]]:
     return results
 
 
-def tasks_of(step: Step, data: Path) -> list[dict[str, Any]]:
+def tasks_of(step: Step, project: Project) -> list[dict[str, Any]]:
     """What the runner is given: code, or command lines of stages, the user's folders replaced, one epoch trained."""
+    data = project.folder.parent / "data"
     if step.code:
         return [{"code": step.code}]
     words = list(step.words)
     lines = documents.expand(words) if documents.project_command(words) else [words]
     shorter = {"train": ["--epochs", "1"]}
     return [
-        {"words": [stage, *(re.sub(r"^/data/", f"{data}/", word) for word in line[3:]), *shorter.get(stage, [])]}
+        {
+            "words": [
+                stage,
+                *(found for word in line[3:] for found in fill(word, data, project)),
+                *shorter.get(stage, []),
+            ]
+        }
         for line in lines
         for stage in [documents.stage_of(line)]
     ]
+
+
+def fill(word: str, data: Path, project: Project) -> list[str]:
+    """A word of a command line as a shell gives it: a pattern stands for the files that are there."""
+    if "*" in word:
+        return sorted(str(path.relative_to(project.folder)) for path in project.folder.glob(word))
+    return [re.sub(r"^/data/", f"{data}/", word)]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)

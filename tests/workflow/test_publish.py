@@ -16,7 +16,7 @@ from huggingface_hub import constants
 from huggingface_hub.utils._http import reset_sessions
 
 from scripts.corpus.corpora import CORPORA
-from scripts.corpus.terms import terms_of
+from scripts.corpus.terms import ASSETS, terms_of
 from scripts.encoders import UNLABELLED
 from scripts.package.meta import meta_fields
 from scripts.publish.__main__ import main as publish
@@ -105,11 +105,16 @@ def change_meta(package: Path, **fields: object) -> None:
 
 def learnt_from(package: Path, workflow: Project, corpus: str) -> str:
     """As if the model had learnt from another corpus; its licence as packaging writes it."""
-    terms = terms_of(corpus)
+    terms = terms_of(corpus, ASSETS)
     sources = [terms.to_source(), {"name": "bert-compact", "license": "see the encoder"}]
     change_meta(package, sources=sources, license=terms.licence)
-    shutil.copytree(workflow.path("corpus/sample"), package.parent / "corpora" / corpus)
+    folder = shutil.copytree(workflow.path("corpus/sample"), package.parent / "corpora" / "some folder")
+    change_json(folder / "conversion.json", **terms._asdict())
     return terms.licence
+
+
+def change_json(path: Path, **fields: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
 def test_everything_goes_up_in_one_commit_and_stays_private(hub, package, send):
@@ -220,7 +225,7 @@ def test_only_who_may_share_publishes_what_learnt_from_protected_notes(hub, work
 
 
 def test_what_learnt_from_an_encoder_adapted_to_notes_needs_a_right_to_share_too(hub, workflow, package, send):
-    corpus = terms_of("sample").to_source()
+    corpus = terms_of("sample", ASSETS).to_source()
     metrics = json.loads(workflow.path("metrics/sample/bert.json").read_text())
     fields = meta_fields(metrics, [corpus, UNLABELLED])
     encoder = {"name": metrics["encoder"], "license": "see the encoder"}
@@ -253,15 +258,22 @@ def test_a_name_that_the_hub_does_not_take_is_reported(hub, send, repo):
 
 
 def test_the_ledger_has_to_be_that_of_the_package(hub, workflow, package, send, tmp_path):
-    assert_fails(
-        send("--corpora", str(tmp_path / "none")), "conversion.json does not exist", "convert the corpus first"
-    )
-    shutil.copytree(workflow.path("corpus/sample"), tmp_path / "corpora/sample")
-    path = tmp_path / "corpora/sample/conversion.json"
-    ledger = json.loads(path.read_text())
-    ledger["splits"]["test"]["entities"] += 1
-    srsly.write_json(path, ledger)
-    assert_fails(send("--corpora", str(tmp_path / "corpora")), "counts other test notes")
+    corpora = tmp_path / "corpora"
+    assert_fails(send("--corpora", str(corpora)), "no corpus that was converted as sample: convert it first")
+    path = shutil.copytree(workflow.path("corpus/sample"), corpora / "sample") / "conversion.json"
+    change_json(path, corpus="ward")
+    assert_fails(send("--corpora", str(corpora)), "no corpus that was converted as sample: convert it first")
+    splits = json.loads(path.read_text())["splits"]
+    splits["test"]["entities"] += 1
+    change_json(path, corpus="sample", splits=splits)
+    assert_fails(send("--corpora", str(corpora)), "has other test notes than the package was scored on")
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize("sources", [[], ["sample", "bert"], [{"name": "sample", "license": "CC0-1.0", "open": "yes"}]])
+def test_a_package_that_states_no_notes_is_refused(hub, package, send, sources):
+    change_meta(package, sources=sources)
+    assert_fails(send("--i-may-share"), "does not state which notes its model learnt from")
     assert hub.calls == []
 
 
@@ -281,14 +293,14 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("call", "fault", "told"), FAULTS)
-def test_a_failure_is_reported_and_leaves_nothing_half_public(hub, package, send, call, fault, told):
+@pytest.mark.parametrize(("call", "fault", "said"), FAULTS)
+def test_a_failure_is_reported_and_leaves_nothing_half_public(hub, package, send, call, fault, said):
     hub.faults[call] = fault
     done = send("--public")
-    assert_fails(done, *told, KNOWN.get(fault, f"the hub answered {fault}"))
+    assert_fails(done, *said, KNOWN.get(fault, f"the hub answered {fault}"))
     assert hub.shown <= {(REPO, frozenset(names(package)))}
     assert not hub.shown or (call, fault) == ("settings", CUT_AFTER)
-    if REPO in hub.repos and told is not NOT_SHOWN and fault != CUT_AFTER:
+    if REPO in hub.repos and said is not NOT_SHOWN and fault != CUT_AFTER:
         assert set(hub.repos[REPO].files) == EMPTY
 
 
