@@ -79,9 +79,10 @@ def load_ours(model: Path, precision: str) -> Language:
 
 
 def encoder_of(nlp: Language) -> Any:
-    """The encoder as a module of torch."""
+    """The encoder as a module of torch, of our pipelines and of stock ones, whose layer holds one shim as well."""
     component: Any = nlp.get_pipe("transformer")
-    return next(node.shims[0] for node in component.model.walk() if node.shims)._model
+    (shim,) = (shim for layer in component.model.walk() for shim in layer.shims)
+    return shim._model
 
 
 def read_examples(nlp: Language, path: Path) -> list[Example]:

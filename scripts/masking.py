@@ -1,15 +1,17 @@
 """Masked language modelling: which words of a block are hidden, and how (Devlin et al. 2019, Lan et al. 2020)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from scripts.cli import InputError
 
+PIECES_PER_STEP = 4096  # of a training
 IGNORED = -100  # label of a piece that is not to be restored, as Hugging Face has it
 
 
@@ -140,3 +142,15 @@ def start_rate(masking: Masking) -> float:
         too_many = 1 - np.prod(1 - middle * reaches) > masking.share
         low, high = (low, middle) if too_many else (middle, high)
     return high
+
+
+def restoration_loss(head: Callable[[Tensor], Tensor], states: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+    """How badly the hidden pieces are restored: their cross-entropy, summed, and their number.
+
+    head (Callable): Gives scores of all pieces of the vocabulary; it computes nothing but the hidden ones.
+    states (Tensor): Of the encoder, blocks x pieces x width.
+    labels (Tensor): As `make_batch` gives them.
+    """
+    hidden = labels != IGNORED
+    scores = head(states[hidden])
+    return F.cross_entropy(scores.float(), labels[hidden], reduction="sum"), int(hidden.sum())

@@ -13,9 +13,8 @@ from transformers import BertTokenizerFast
 from scripts.cli import InputError
 from scripts.corpus.texts import read_all_texts
 from scripts.distill.encoder import LENGTH
-from scripts.masking import Masking, Vocabulary, make_batch, read_vocabulary
+from scripts.masking import PIECES_PER_STEP, Masking, Vocabulary, make_batch, read_vocabulary
 
-PIECES_PER_STEP = 4096
 SHORT = 128  # pieces of most blocks
 LONG_EVERY = 16  # one step in sixteen has blocks of 512, or the later positions would be forgotten
 

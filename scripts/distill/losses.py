@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from transformers import AlbertForPreTraining, BertForPreTraining
 
 from scripts.distill.training import WARM_UP
-from scripts.masking import IGNORED
+from scripts.masking import restoration_loss
 
 
 def adaptation_loss(model: BertForPreTraining, batch: dict[str, Tensor], step: int) -> Tensor:
@@ -17,7 +17,7 @@ def adaptation_loss(model: BertForPreTraining, batch: dict[str, Tensor], step: i
         states = model.bert(batch["input_ids"]).last_hidden_state
         if step < WARM_UP:  # the new head knows nothing yet: what it says must not reach the layers
             states = states.detach()
-        return restoration_loss(model.cls.predictions, states, batch["labels"])
+        return mean_loss(model.cls.predictions, states, batch["labels"])
 
 
 def distillation_loss(
@@ -31,15 +31,14 @@ def distillation_loss(
         with torch.no_grad():
             wanted = teacher.bert(batch["input_ids"], output_hidden_states=True).hidden_states
         states = student.albert(batch["input_ids"], output_hidden_states=True).hidden_states
-        restored = restoration_loss(student.predictions, states[-1], batch["labels"])
+        restored = mean_loss(student.predictions, states[-1], batch["labels"])
     return hidden_loss(states, wanted) + words * restored
 
 
-def restoration_loss(head: Callable[[Tensor], Tensor], states: Tensor, labels: Tensor) -> Tensor:
+def mean_loss(head: Callable[[Tensor], Tensor], states: Tensor, labels: Tensor) -> Tensor:
     """The mean cross-entropy of the hidden pieces; 0 if there are none."""
-    hidden = labels != IGNORED
-    total = F.cross_entropy(head(states[hidden]).float(), labels[hidden], reduction="sum")
-    return total / max(1, int(hidden.sum()))
+    total, pieces = restoration_loss(head, states, labels)
+    return total / max(1, pieces)
 
 
 def hidden_loss(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:

@@ -7,11 +7,9 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from scripts.masking import make_batch
+from scripts.masking import PIECES_PER_STEP, make_batch
 from scripts.pretrain.blocks import Block
 from scripts.pretrain.encoder import Encoder
-
-PIECES_PER_STEP = 4096
 
 
 class Batches(Dataset):

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from scripts.cli import InputError
-from scripts.masking import IGNORED
+from scripts.masking import restoration_loss
 from scripts.pretrain.batches import mask, rows_per_step
 from scripts.pretrain.blocks import Block
 from scripts.pretrain.encoder import Encoder
@@ -23,10 +22,8 @@ def summed_loss(model: Any, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
     device = model.device
     with torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device)):
         states = model.base_model(batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
-        hidden = batch["labels"] != IGNORED
         head = model.cls if hasattr(model, "cls") else model.predictions  # of a BERT, of an ALBERT
-        scores = head(states[hidden])
-    return F.cross_entropy(scores.float(), batch["labels"][hidden], reduction="sum"), int(hidden.sum())
+        return restoration_loss(head, states, batch["labels"])
 
 
 @torch.no_grad()

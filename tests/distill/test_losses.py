@@ -9,7 +9,7 @@ import torch
 
 from scripts.distill.albert import make_albert
 from scripts.distill.batches import read_batches
-from scripts.distill.losses import adaptation_loss, distillation_loss, hidden_loss, restoration_loss
+from scripts.distill.losses import adaptation_loss, distillation_loss, hidden_loss, mean_loss
 from scripts.distill.training import WARM_UP
 from scripts.masking import IGNORED
 
@@ -51,13 +51,13 @@ def test_only_hidden_pieces_are_restored():
     labels[0, 1], labels[1, 3] = 4, 2
     states = torch.zeros(2, 5, 8)
     states[0, 1, 4] = states[1, 3, 2] = 100.0  # the answer is known where it is asked for, and nowhere else
-    assert restoration_loss(torch.nn.Identity(), states, labels).item() == pytest.approx(0, abs=1e-6)
-    assert restoration_loss(torch.nn.Identity(), 0 * states, labels).item() == pytest.approx(math.log(8))
+    assert mean_loss(torch.nn.Identity(), states, labels).item() == pytest.approx(0, abs=1e-6)
+    assert mean_loss(torch.nn.Identity(), 0 * states, labels).item() == pytest.approx(math.log(8))
 
 
 def test_where_nothing_is_hidden_the_loss_is_zero_and_not_undefined():
     states = torch.ones(1, 3, 4, requires_grad=True)
-    loss = restoration_loss(torch.nn.Identity(), states, torch.full((1, 3), IGNORED))
+    loss = mean_loss(torch.nn.Identity(), states, torch.full((1, 3), IGNORED))
     loss.backward()
     assert loss == 0 and states.grad is not None and not states.grad.any()
 
