@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -122,19 +124,6 @@ def clear_paths(config: Config, encoder: str) -> Config:
     return config
 
 
-def check_loads(source: Path) -> None:
-    """Load a package in a process of its own, as one that installs it would.
-
-    RAISES (InputError): It does not load.
-    """
-    (module,) = (path.parent.name for path in source.glob("*/__init__.py"))
-    command = [sys.executable, "-c", f"import {module}; {module}.load()('Given aspirin .')"]
-    environment = {**os.environ, "PYTHONPATH": str(source.resolve()), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise InputError(f"The package does not load: {done.stderr.strip()[-300:]}")
-
-
 def build_wheel(source: Path) -> Path:
     """RAISES (InputError): setuptools cannot build it."""
     # Not isolated: that would fetch setuptools from the index, which a closed network does not have.
@@ -146,6 +135,21 @@ def build_wheel(source: Path) -> Path:
         shutil.rmtree(leftover, ignore_errors=True)
     (wheel,) = source.glob("dist/*.whl")
     return wheel
+
+
+def check_loads(wheel: Path) -> None:
+    """Unpack a wheel, and load its pipeline in a process of its own, as whoever installs it would.
+
+    RAISES (InputError): It does not load.
+    """
+    module = wheel.name.partition("-")[0]
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+        command = [sys.executable, "-c", f"import {module}; {module}.load()('Given aspirin .')"]
+        environment = {**os.environ, "PYTHONPATH": folder}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(f"The package does not load: {done.stderr.strip()[-300:]}")
 
 
 def _replace(path: Path, old: str, new: str) -> None:

@@ -197,7 +197,7 @@ def test_a_corpus_that_does_not_state_its_terms_is_refused(place):
     del ledger["open"]
     srsly.write_json(place.folder / "corpus/conversion.json", ledger)
     done = place.run(place.add("bert", make_docs()))
-    assert_fails(done, "does not state the terms of the notes: convert it again", without=place.folder / "out")
+    assert_fails(done, "does not state the terms of the notes: convert the corpus again", without=place.folder / "out")
 
 
 def test_no_report_names_scores_of_anybody_else(place):

@@ -1,6 +1,7 @@
 """The wheel's own code: copied whole, imported, and registered under names that mean it alone."""
 
 import shutil
+import zipfile
 
 import pytest
 from spacy.util import load_config
@@ -95,13 +96,14 @@ def test_what_is_no_code_does_not_travel(source, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("code", "loads"), [("def load(): return str", True), ("raise ImportError('gone')", False)])
 def test_a_package_that_does_not_load_is_refused(code, loads, tmp_path):
-    (tmp_path / "en_medner_bert").mkdir()
-    (tmp_path / "en_medner_bert/__init__.py").write_text(code)
+    wheel = tmp_path / "en_medner_bert-1.2.3-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("en_medner_bert/__init__.py", code)
     if loads:
-        check_loads(tmp_path)
+        check_loads(wheel)
     else:
         with pytest.raises(InputError, match=r"(?s)does not load: .*gone"):
-            check_loads(tmp_path)
+            check_loads(wheel)
 
 
 def test_no_path_of_the_machine_is_left():
