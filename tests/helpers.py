@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from scripts.archives import File
 from scripts.corpus.note import Note
+from tests.paths import SHARED
 
-OPEN_CORPORA = Path(__file__).parents[2] / "shared" / "data"
+OPEN_CORPORA = SHARED / "data"
 
 # What breaks readers: blanks of Unicode, line ends of other systems, a byte-order mark, control
 # characters, wide characters, letters whose lower case is longer, and the formats' own punctuation.

@@ -48,10 +48,10 @@ def read_terms(corpus: Path) -> Terms:
     RAISES (InputError): `convert` did not write them there.
     """
     header = read_json(corpus / CONVERSION, "convert the corpus")
-    terms = Terms(*(header.get(name) for name in Terms._fields))
-    if not (isinstance(terms.corpus, str) and isinstance(terms.licence, str) and isinstance(terms.open, bool)):
+    name, licence, is_open = (header.get(field) for field in Terms._fields)
+    if not (isinstance(name, str) and isinstance(licence, str) and isinstance(is_open, bool)):
         raise InputError(f"{corpus / CONVERSION} does not state the terms of the notes: convert the corpus again.")
-    return terms
+    return Terms(name, licence, is_open)
 
 
 def are_sources(value: Any) -> TypeGuard[list[dict[str, str]]]:

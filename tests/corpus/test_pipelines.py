@@ -1,15 +1,21 @@
 """Saved pipelines: loaded with a sentence where that fails, and without the words of the notes that they read."""
 
+import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
-import srsly
 from spacy.tokens import Doc
 
 from scripts.cli import InputError
 from scripts.corpus.docs import create_nlp
 from scripts.corpus.pipelines import add_sources, count_words, load_pipeline, reset_strings
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf8"))
 
 
 @pytest.fixture
@@ -42,17 +48,17 @@ def test_a_pipeline_that_cannot_be_loaded_names_the_kind_of_error_only(saved):
 
 
 def test_only_labels_and_spacys_own_strings_are_kept(saved):
-    assert "Zorblatt" in srsly.read_json(saved / "vocab/strings.json")
+    assert "Zorblatt" in read(saved / "vocab/strings.json")
     reset_strings(saved)
-    strings = srsly.read_json(saved / "vocab/strings.json")
+    strings = read(saved / "vocab/strings.json")
     assert "Zorblatt" not in strings and "problem" in strings
     assert [ent.label_ for ent in spacy.load(saved)("Zorblatt has pain .").ents] == ["problem"]
 
 
 def test_sources_are_stated_beside_what_spacy_states(saved):
-    before = srsly.read_json(saved / "meta.json")
+    before = read(saved / "meta.json")
     add_sources(saved, [{"name": "ward", "license": "the terms of ward"}])
-    assert srsly.read_json(saved / "meta.json") == {**before, "sources": [{"name": "ward", "license": "the terms of ward"}]}
+    assert read(saved / "meta.json") == {**before, "sources": [{"name": "ward", "license": "the terms of ward"}]}
 
 
 def test_blanks_are_no_words():
