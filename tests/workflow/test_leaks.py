@@ -17,32 +17,8 @@ from scripts.package.__main__ import main as package
 from scripts.package.audit import audit
 from scripts.package.known import general_text
 from tests.commands import assert_fails, run
-from tests.projects import SETTINGS, Project, copy_project
-
-PLANTED = ("zorblattin", "quendrick", "90817263")
-NOTE = """Mr. Quendrick , MRN 90817263 , takes zorblattin for wobblitis .
-He denies gloomfever .
-"""
-CONCEPTS = """c="zorblattin" 1:7 1:7||t="treatment"
-c="wobblitis" 1:9 1:9||t="problem"
-c="gloomfever" 2:2 2:2||t="problem"
-"""
-VARS = ("--vars.corpus", "ward", "--vars.source", "assets/ward", *SETTINGS)
-
-
-@pytest.fixture(scope="module")
-def ward(tmp_path_factory) -> Project:
-    """The project after `all` on twelve planted notes."""
-    project = copy_project(tmp_path_factory.mktemp("ward"))
-    folder = project.path("assets/ward")
-    folder.mkdir()
-    for number in range(12):
-        (folder / f"note-{number}.txt").write_text(NOTE, encoding="utf8")
-        (folder / f"note-{number}.con").write_text(CONCEPTS, encoding="utf8")
-    done = project.run("-m", "spacy", "project", "run", "all", ".", *VARS)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    project.path("run.log").write_text(done.stdout + done.stderr, encoding="utf8")
-    return project
+from tests.planted import NOTE, PLANTED
+from tests.projects import Project
 
 
 def texts_of(path: Path) -> str:
