@@ -3,7 +3,6 @@
 python -m scripts.evaluate training/sample/bert/model-best corpus/sample metrics/sample/bert
 """
 
-import hashlib
 import time
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,7 @@ from wasabi import msg
 from scripts import cli
 from scripts.corpus.terms import read_terms
 from scripts.evaluate.report import print_scores
-from scripts.files import whole_file
+from scripts.files import hash_file, whole_file
 
 LIBRARIES = ("spacy", "spacy-transformers", "transformers", "torch", "tokenizers")
 
@@ -50,7 +49,7 @@ def main(
     metrics = evaluate(golds, predictions, seen) | {
         "model": output.name,
         "corpus": terms.corpus,
-        "test_sha256": hashlib.sha256(test.read_bytes()).hexdigest(),
+        "test_sha256": hash_file(test),
         "encoder": encoder_name(nlp),
         "seed": nlp.config["system"]["seed"],
         "words_per_second": round(count_words(golds) / seconds),

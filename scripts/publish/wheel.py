@@ -1,6 +1,5 @@
 """The finished package that is to go up: its wheel, the audit of it, and under what terms its notes stand."""
 
-import hashlib
 import shutil
 import zipfile
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from scripts.cli import InputError
 from scripts.corpus.terms import CONVERSION, are_sources, closed_sources
-from scripts.files import read_json
+from scripts.files import hash_file, read_json
 
 
 def find_wheel(package: Path) -> Path:
@@ -27,7 +26,7 @@ def read_audit(wheel: Path) -> dict[str, Any]:
     audit = read_json(path, "package the model")
     if audit.get("hits") != 0:
         raise InputError(f"{path} does not say that the wheel is free of text of the notes: package the model again.")
-    if audit.get("sha256") != hashlib.sha256(wheel.read_bytes()).hexdigest():
+    if audit.get("sha256") != hash_file(wheel):
         raise InputError(f"{path} is the audit of another wheel than {wheel.name}: package the model again.")
     return audit
 
