@@ -10,7 +10,7 @@ from spacy.training import Example
 from thinc.api import fix_random_seed
 
 from scripts.corpus.docs import create_nlp
-from scripts.runtime import architectures  # noqa: F401  (registers the encoder)
+from scripts.runtime import architectures, component  # noqa: F401  (register the encoder)
 from scripts.runtime.shim import EncoderShim, encoder_shim
 
 SEED = 42
@@ -50,7 +50,7 @@ def build(
     }
     listener = {"@architectures": "medner.TransformerListener.v1", "upstream": "*", "keep_output": keep_output}
     nlp = create_nlp()
-    nlp.add_pipe("transformer", config={"model": model, "max_batch_items": 100_000})
+    nlp.add_pipe("medner_transformer", name="transformer", config={"model": model, "max_batch_items": 100_000})
     nlp.add_pipe(ner, name="ner", config={"model": {"@architectures": "spacy.TransitionBasedParser.v2",
         "state_type": "ner", "extra_state_tokens": False, "hidden_width": 64, "maxout_pieces": 2, "use_upper": False,
         "nO": None, "tok2vec": listener}})  # fmt: skip

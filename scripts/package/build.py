@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from spacy.cli.package import package
-from spacy.util import load_config
+from spacy.util import load_config, registry
 from thinc.api import Config
 
 from scripts import runtime
 from scripts.cli import InputError
 from scripts.corpus.pipelines import reset_strings
-from scripts.runtime import architectures, fork, ner, stream, tokenizer  # noqa: F401  (fill NAMES)
+from scripts.runtime import architectures, component, fork, ner, tokenizer  # noqa: F401  (fill NAMES)
 
 LANG = "en"
 RUNTIME = Path(runtime.__file__).parent  # what travels
-# Of the two files that spaCy (3.8) generates, the lines that do not know of a sub-package
-INIT = ("get_model_meta\n", "get_model_meta\n\nfrom .runtime import architectures, fork, ner, stream, tokenizer\n")
+# Of the two files that spaCy (3.8) generates, the lines that do not know of a sub-package and of what it registers
+INIT = ("get_model_meta\n", "get_model_meta\n\nfrom .runtime import architectures, component, fork, ner, tokenizer\n")
 SETUP = ("packages=[model_name],", "packages=[model_name, model_name + '.runtime'],")
+POINTS = "entry_points={'spacy_models': ['{m} = {m}'.format(m=model_name)]}"
+REGISTRIES = ("architectures", "factories", "tokenizers")  # of spaCy's, in which the code that travels registers
 VERSIONED = re.compile(r"[._][0-9a-f]{8}$")  # the end of a name that a package registers
 CODE = 'CODE = ""'  # in the runtime's __init__.py
 
@@ -68,7 +70,24 @@ def add_runtime(source: Path, module: Path) -> str:
     _replace(module / "runtime" / "__init__.py", CODE, f'CODE = "{code}"')
     _replace(module / "__init__.py", *INIT)
     _replace(source / "setup.py", *SETUP)
+    _replace(source / "setup.py", POINTS, f"{POINTS[:-1]}, **{entry_points(module.name, code)!r}}}")
     return code
+
+
+def entry_points(module: str, code: str) -> dict[str, list[str]]:
+    """Where spaCy finds what a package registers, as long as it is installed, without an import of the package.
+
+    module (str): The package's name for Python.
+    code (str): The digest of its code.
+    RETURNS (dict[str, list[str]]): By the name that spaCy gives to each registry's entry points.
+    """
+    points: dict[str, list[str]] = {f"spacy_{group}": [] for group in REGISTRIES}
+    for name in sorted(runtime.NAMES):
+        (group,) = (group for group in REGISTRIES if registry.has(group, name))
+        function = getattr(registry, group).get(name)
+        place = f"{module}.runtime{function.__module__.removeprefix(runtime.__name__)}:{function.__name__}"
+        points[f"spacy_{group}"].append(f"{runtime.versioned(name, code)} = {place}")
+    return points
 
 
 def code_files() -> list[Path]:

@@ -10,7 +10,8 @@ from thinc.types import Floats2d
 from . import registered
 from .listener import TokenListener
 from .shim import PRECISIONS, EncoderShim
-from .transformer import forward, init
+from .tok2vec import own
+from .transformer import TransformerModel
 from .vectors import TokenVectors
 
 
@@ -30,14 +31,16 @@ def create_transformer(
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision is '{precision}', but has to be one of {', '.join(PRECISIONS)}.")
-    return Model(
-        "medner-transformer",
-        forward,
-        init=init,
-        shims=[EncoderShim(tokenizer_config, transformer_config, precision)],
-        dims={"nO": None},
-        attrs={"name": name, "window": window},
-    )
+    return TransformerModel(name, window, EncoderShim(tokenizer_config, transformer_config, precision))
+
+
+@registry.architectures(registered("medner.Tok2VecTransformer.v1"))
+def create_tok2vec(
+    name: str, window: int, precision: str, tokenizer_config: dict[str, Any], transformer_config: dict[str, Any]
+) -> Model[list[Doc], list[Floats2d]]:
+    """An encoder for one component alone, with the settings of `medner.TransformerModel.v1`: what spaCy's
+    `replace_listeners` leaves in the place of a listener."""
+    return own(create_transformer(name, window, precision, tokenizer_config, transformer_config))
 
 
 @registry.architectures(registered("medner.TransformerListener.v1"))

@@ -1,7 +1,7 @@
 """Batches: windows of similar length that the encoder computes together, and what becomes of their pieces."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,9 @@ from torch.nn import functional as F
 from transformers.modeling_utils import PreTrainedModel
 from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
+from .cores import Cores
 from .pieces import JoinedPieces, special_pieces
+from .weights import longest_window
 
 # Pieces computed at once, and how many of these may be padding before one more batch costs less: by a core, by a core
 # in tiles, by this thread, by a GPU (guessed). More leaves its caches; with less padding there are more shapes.
@@ -43,19 +45,19 @@ def make_batches(
     encoder: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     notes: JoinedPieces,
-    cores: ThreadPoolExecutor | None,
+    threads: int,
     in_tiles: bool,
 ) -> Iterator[Batch]:
     """Yield all windows, those of similar length together.
 
-    cores (ThreadPoolExecutor | None): What computes, if not this thread.
+    threads (int): How many compute, each a batch of its own; 0 for this thread alone.
     in_tiles (bool): Whether widths are to fill tiles.
     """
     before, after = special_pieces(tokenizer)
     widths = notes.windows @ (-1, 1) + len(before) + len(after)
     if in_tiles:
-        widths = np.minimum(fill_tiles(widths), encoder.config.max_position_embeddings)
-    most, spare = batch_sizes(encoder.device, cores, in_tiles, int(widths.sum()))
+        widths = np.minimum(fill_tiles(widths), longest_window(encoder))
+    most, spare = batch_sizes(encoder.device, threads, in_tiles, int(widths.sum()))
     for group in group_by_length(widths, most, spare):
         ids = np.full((len(group), int(widths[group[-1]])), tokenizer.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(ids)
@@ -91,14 +93,14 @@ def fill_tiles(widths: np.ndarray) -> np.ndarray:
     return -(-widths // step) * step
 
 
-def batch_sizes(device: torch.device, cores: ThreadPoolExecutor | None, in_tiles: bool, pieces: int) -> tuple[int, int]:
+def batch_sizes(device: torch.device, threads: int, in_tiles: bool, pieces: int) -> tuple[int, int]:
     """How many pieces to compute at once, if there are so many in all, and how many of these may be padding."""
     if device.type != "cpu":
         return GPU_BATCH
-    if cores is None:
+    if not threads:
         return CPU_BATCH
     most, spare = TILES_BATCH if in_tiles else CORE_BATCH
-    return min(most, max(CORE_FEWEST, -(-pieces // cores._max_workers))), spare
+    return min(most, max(CORE_FEWEST, -(-pieces // threads))), spare
 
 
 def group_by_length(lengths: np.ndarray, most: int, spare: int) -> Iterator[np.ndarray]:
@@ -118,19 +120,18 @@ def group_by_length(lengths: np.ndarray, most: int, spare: int) -> Iterator[np.n
         start = end
 
 
-def compute(
-    encoder: PreTrainedModel, cores: ThreadPoolExecutor | None, batches: Sequence[Batch]
-) -> Iterable[tuple[Tensor, Tensor]]:
+def compute(encoder: PreTrainedModel, cores: Cores | None, batches: Sequence[Batch]) -> Iterable[tuple[Tensor, Tensor]]:
     """The tokens of each batch and their vectors, tokens x width in float32; what cores compute comes when it is done.
 
     A vector is the mean of the token's pieces; of a token that windows cut, each batch gives its pieces' share of it.
     """
+    if cores is None:
+        return [compute_batch(encoder, batch) for batch in batches]
+    tasks = cores.submit([partial(compute_batch, encoder, batch) for batch in batches])
+    return (task.result() for task in tasks)
 
-    def compute_batch(batch: Batch) -> tuple[Tensor, Tensor]:
-        with torch.inference_mode(not encoder.training):
-            hidden = encoder(batch.ids, attention_mask=batch.mask).last_hidden_state.flatten(0, 1).float()
-            return batch.tokens, F.embedding_bag(batch.rows, hidden, batch.bags, mode="sum") / batch.counts[:, None]
 
-    if cores is None or len(batches) == 1:
-        return [compute_batch(batch) for batch in batches]
-    return cores.map(compute_batch, batches)
+def compute_batch(encoder: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
+    with torch.inference_mode(not encoder.training):
+        hidden = encoder(batch.ids, attention_mask=batch.mask).last_hidden_state.flatten(0, 1).float()
+        return batch.tokens, F.embedding_bag(batch.rows, hidden, batch.bags, mode="sum") / batch.counts[:, None]

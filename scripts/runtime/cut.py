@@ -1,26 +1,34 @@
-"""A stream cut into lists."""
+"""A stream cut into parts."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-def cut(
-    stream: Iterable[Item], size: Callable[[Item], int], limit: int, most: int | None = None
-) -> Iterator[list[Item]]:
+def split(stream: Iterable[Item], count: int) -> Iterator[Iterator[Item]]:
+    """Split a stream into parts of so many items, of which none is taken before it is asked for.
+
+    Each part has to be read to its end before the next one.
+    """
+    items = iter(stream)
+    for first in items:
+        yield chain([first], islice(items, count - 1))
+
+
+def cut(stream: Iterable[Item], size: Callable[[Item], int], limit: int) -> Iterator[list[Item]]:
     """Cut a stream into lists, and take no more of it than the list that is next.
 
     size (Callable): The size of an item.
     limit (int): A list ends once its items have this size together.
-    most (int | None): It also ends once it has so many items.
     """
     items: list[Item] = []
     total = 0
     for item in stream:
         items.append(item)
         total += size(item)
-        if total >= limit or len(items) == most:
+        if total >= limit:
             yield items
             items, total = [], 0
     if items:

@@ -1,15 +1,27 @@
-"""Threads in forked processes, so that `nlp.pipe(..., n_process=2)` works after the pipeline was used."""
+"""Threads in forked processes, so that `nlp.pipe(..., n_process=2)` works after, and while, the pipeline is used."""
 
 import os
 import sys
+import threading
+
+from .cores import EVERY, Cores
 
 _SETTING = "TOKENIZERS_PARALLELISM"
 _set_here = False
+_forking = threading.Lock()
+_paused: list[Cores] = []
 
 
 def before_fork() -> None:
-    """Let the tokenizers library use no threads in the child; unasked it does so with a warning."""
+    """Let no core compute meanwhile, as the child would wait for locks of threads that it does not have.
+
+    Let the tokenizers library use no threads in the child; unasked it does so with a warning.
+    """
     global _set_here
+    _forking.acquire()
+    for cores in list(EVERY):
+        cores.pause()
+        _paused.append(cores)
     _set_here = _SETTING not in os.environ
     if _set_here:
         os.environ[_SETTING] = "false"
@@ -18,6 +30,9 @@ def before_fork() -> None:
 def after_fork_in_parent() -> None:
     if _set_here:
         del os.environ[_SETTING]
+    while _paused:
+        _paused.pop().resume()
+    _forking.release()
 
 
 def after_fork_in_child() -> None:
@@ -25,6 +40,11 @@ def after_fork_in_child() -> None:
 
     The processes share the cores anyway.
     """
+    global _forking
+    _forking = threading.Lock()
+    _paused.clear()
+    for cores in list(EVERY):
+        cores.forget()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

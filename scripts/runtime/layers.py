@@ -13,6 +13,9 @@ from transformers.configuration_utils import PretrainedConfig
 from transformers.modeling_utils import PreTrainedModel
 
 from .attention import replace_attention
+from .weights import check_weights
+
+EPSILON = 1e-12  # of BERT's and many others' layer norms
 
 
 class LeanModel:
@@ -20,12 +23,18 @@ class LeanModel:
 
     @staticmethod
     def from_pretrained(name: Any, config: PretrainedConfig, **kwargs: Any) -> PreTrainedModel:
-        config = _with_fused_gelu(config)
-        return make_lean(AutoModel.from_pretrained(name, config=config, use_safetensors=True, **kwargs))
+        """RAISES (ValueError): The weights are not those that its config asks for."""
+        settings = {"config": _with_cheap_steps(config), "use_safetensors": True, **kwargs}
+        # Other shapes are passed here, so that they are counted like missing weights.
+        model, info = AutoModel.from_pretrained(
+            name, output_loading_info=True, ignore_mismatched_sizes=True, **settings
+        )
+        check_weights(str(name), info)
+        return make_lean(model)
 
     @staticmethod
     def from_config(config: PretrainedConfig, **kwargs: Any) -> PreTrainedModel:
-        return make_lean(AutoModel.from_config(_with_fused_gelu(config), **kwargs))
+        return make_lean(AutoModel.from_config(_with_cheap_steps(_with_epsilon(config)), **kwargs))
 
 
 def make_lean(model: PreTrainedModel) -> PreTrainedModel:
@@ -61,11 +70,34 @@ def _unknown(model: PreTrainedModel, what: str) -> RuntimeError:
     )
 
 
-def _with_fused_gelu(config: PretrainedConfig) -> PretrainedConfig:
-    """ALBERT's activation in one step of torch's; Hugging Face's of the same formula takes eight."""
+def _with_cheap_steps(config: PretrainedConfig) -> PretrainedConfig:
+    """ALBERT's activation in one step of torch's; Hugging Face's of the same formula takes eight.
+
+    And ModernBERT without torch's compiler, which would compile on a GPU, and again for each copy and shape.
+    """
     if getattr(config, "hidden_act", None) == "gelu_new":
         config.hidden_act = "gelu_pytorch_tanh"
+    if hasattr(config, "reference_compile"):
+        config.reference_compile = False
     return config
+
+
+def _with_epsilon(config: PretrainedConfig) -> PretrainedConfig:
+    """The config with the epsilon that keeps zeros from becoming NaN, as in MPNet's padding.
+
+    spacy-transformers (1.4) passes on the config of a saved pipeline by srsly, which writes 1e-12 as 0.0.
+    """
+    if getattr(config, "layer_norm_eps", None) == 0:
+        config.layer_norm_eps = EPSILON
+    return config
+
+
+def convert_weights(model: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Put the weights in another precision, but no buffers: ModernBERT's frequencies, by which it tells places apart,
+    would lose half their digits.
+    """
+    for weights in model.parameters():
+        weights.data = weights.data.to(dtype)
 
 
 def replace_layers(module: torch.nn.Module, kind: type, create: Callable[[Any], torch.nn.Module]) -> None:

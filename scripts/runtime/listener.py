@@ -30,17 +30,20 @@ class TokenListener(TransformerListener):
 
 
 def listen(model: TokenListener, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
-    if not is_train:
-        starting, model.starting = model.starting, False
-        return [_blank(model, doc) if starting else _take(model, doc) for doc in docs], lambda gradients: []
-    assert model._outputs is not None
-    vectors = [unwrap(data) for data in model._outputs]
-    assert [len(doc) for doc in docs] == [len(tokens) for tokens in vectors]
+    if is_train and model._outputs is not None:
+        model.verify_inputs(docs)
+        return [unwrap(data) for data in model._outputs], lambda gradients: _pass_back(model, gradients)
+    # Trained with a transformer that is frozen and annotates, or predicting
+    starting, model.starting = model.starting, False
+    vectors = [_blank(model, doc) if starting or not len(doc) else _read(doc) for doc in docs]
+    if not is_train and not model.attrs["keep_output"]:
+        for doc in docs:
+            doc._.trf_data = None
+    return vectors, lambda gradients: []
 
-    def backprop(gradients: list[Floats2d]) -> Any:
-        return model.backprop_and_clear([wrap(gradient) for gradient in gradients])
 
-    return vectors, backprop
+def _pass_back(model: TokenListener, gradients: list[Floats2d]) -> Any:
+    return model.backprop_and_clear([wrap(gradient) for gradient in gradients])
 
 
 def _blank(model: TokenListener, doc: Doc) -> Floats2d:
@@ -48,15 +51,10 @@ def _blank(model: TokenListener, doc: Doc) -> Floats2d:
     return model.ops.alloc2f(len(doc), model.get_dim("nO"))
 
 
-def _take(model: TokenListener, doc: Doc) -> Floats2d:
-    if not len(doc):
-        return _blank(model, doc)
+def _read(doc: Doc) -> Floats2d:
     if doc._.trf_data is None:
         raise ValueError(
-            "A Doc has no vectors: the transformer did not run before, or of several components that listen to it"
-            " one before the last has keep_output = false."
+            "A Doc has no vectors: the transformer did not run before, is frozen but none of the annotating components,"
+            " or of several components that listen to it one before the last has keep_output = false."
         )
-    vectors = unwrap(doc._.trf_data)
-    if not model.attrs["keep_output"]:
-        doc._.trf_data = None
-    return vectors
+    return unwrap(doc._.trf_data)

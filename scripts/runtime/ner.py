@@ -1,6 +1,7 @@
 """spaCy's entity recognizer with a faster search, and mentions that neither begin nor end in a blank."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +12,10 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 
 from . import registered
-from .cut import cut
+from .cut import cut, split
+from .invisible import see
 from .search import FEATURES, Entity, Scores, has_all_actions, search
+from .settings import keeping_settings
 
 TOKENS = 2048  # with which a batch ends
 FACTORY = registered("medner_ner")
@@ -59,19 +62,23 @@ if not Language.has_factory(FACTORY):  # the same code may have come with anothe
         default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
         func=create_recognizer,
     )
+    # As what spaCy's `evaluate` and `debug data` look for it
+    Language.get_factory_meta(FACTORY).factory = "ner"
 
 
 class BatchRecognizer(EntityRecognizer):
     """spaCy's EntityRecognizer with a faster `predict`, which it leaves to spaCy's where an annotation is there before
     that the entities have to respect, and with models of another shape than that of our configs.
 
-    Blanks at the ends of the mentions that it adds are taken away.
+    Blanks at the ends of the mentions that it adds are taken away, and tokens that nobody sees are left out: mentions
+    go on over them, but neither begin nor end with one.
     """
 
     def pipe(self, docs: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
         """As spaCy's, but a batch also ends once it has `TOKENS` tokens, so that long notes do not wait for others."""
-        for batch in cut(docs, len, TOKENS, batch_size):
-            yield from self._annotate(batch)
+        for part in split(docs, batch_size):
+            for batch in cut(part, len, TOKENS):
+                yield from self._annotate(batch)
 
     def _annotate(self, docs: list[Doc]) -> list[Doc]:
         """RETURNS (list[Doc]): The same, or none if they fail and that is not raised."""
@@ -85,6 +92,20 @@ class BatchRecognizer(EntityRecognizer):
     def predict(self, docs: Sequence[Doc]) -> Any:
         """RETURNS (list): What `set_annotations` takes, one for each Doc."""
         docs = [docs] if isinstance(docs, Doc) else list(docs)
+        seen = [see(doc) for doc in docs]
+        if all(part.doc is doc for part, doc in zip(seen, docs, strict=True)):
+            return self._predict(docs)
+        parts = [part.doc.copy() if part.doc is doc else part.doc for part, doc in zip(seen, docs, strict=True)]
+        self.set_annotations(parts, self._predict(parts))
+        for doc, part in zip(docs, parts, strict=True):
+            if Doc.has_extension("trf_data") and part._.trf_data is None:
+                doc._.trf_data = None
+        return [
+            Found([Entity(int(tokens[ent.start]), int(tokens[ent.end - 1]) + 1, ent.label_) for ent in part.ents])
+            for part, (_, tokens) in zip(parts, seen, strict=True)
+        ]
+
+    def _predict(self, docs: list[Doc]) -> Any:
         if not any(len(doc) for doc in docs) or not all(map(has_no_annotations, docs)):
             return super().predict(docs)
         actions = [self.moves.get_class_name(number) for number in range(self.moves.n_moves)]
@@ -97,14 +118,33 @@ class BatchRecognizer(EntityRecognizer):
     def set_annotations(self, docs: Sequence[Doc], states_or_beams: Any) -> None:
         if all(isinstance(found, Found) for found in states_or_beams):
             for doc, (entities,) in zip(docs, states_or_beams, strict=True):
-                spans = [Span(doc, start, find_end(doc, end), label) for start, end, label in entities]
-                doc.set_ents(spans, default="outside")
+                annotate(doc, entities)
             return
         starts_before = [{ent.start for ent in doc.ents} for doc in docs]
         super().set_annotations(docs, states_or_beams)
         for doc, starts in zip(docs, starts_before, strict=True):
             new = [ent for ent in doc.ents if ent.start not in starts]
             doc.set_ents([], outside=[doc[find_end(doc, ent.end) : ent.end] for ent in new], default="unmodified")
+
+    def from_bytes(self, bytes_data: bytes, exclude: Iterable[str] = ()) -> "BatchRecognizer":
+        with keeping_settings(self.model):
+            return super().from_bytes(bytes_data, exclude=exclude)
+
+    def from_disk(self, path: str | Path, exclude: Iterable[str] = ()) -> "BatchRecognizer":
+        with keeping_settings(self.model):
+            return super().from_disk(path, exclude=exclude)
+
+
+def annotate(doc: Doc, entities: Sequence[Entity]) -> None:
+    """Add entities to those that are there; what is unknown becomes outside."""
+    before = {ent.start for ent in doc.ents}
+    spans = [Span(doc, start, find_end(doc, end), label) for start, end, label in entities if start not in before]
+    if not before and has_no_annotations(doc):
+        doc.set_ents(spans, default="outside")
+        return
+    inside = {token.i for span in spans for token in span}
+    unknown = [doc[token.i : token.i + 1] for token in doc if token.i not in inside and not token.ent_iob_]
+    doc.set_ents(spans, outside=unknown, default="unmodified")
 
 
 def find_end(doc: Doc, end: int) -> int:

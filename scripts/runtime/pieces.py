@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from spacy.attrs import IDX, LENGTH
 from spacy.tokens import Doc
-from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
+from transformers.tokenization_utils_fast import PreTrainedTokenizerFast, TokenizerFast
 
 
 class Pieces(NamedTuple):
@@ -42,14 +42,11 @@ class JoinedPieces(NamedTuple):
     counts: np.ndarray
 
 
-def read_pieces(tokenizer: PreTrainedTokenizerFast, docs: Sequence[Doc]) -> list[Pieces]:
-    """Cut each note into wordpieces, once and to its end, and find their tokens."""
-    backend: Any = tokenizer.backend_tokenizer
-    # Set once: what changes the tokenizer fails while another thread uses it.
-    if backend.truncation:
-        backend.no_truncation()
-    if backend.padding:
-        backend.no_padding()
+def read_pieces(backend: TokenizerFast, docs: Sequence[Doc]) -> list[Pieces]:
+    """Cut each note into wordpieces, once and to its end, and find their tokens.
+
+    backend (TokenizerFast): One that neither truncates nor pads.
+    """
     texts = [doc.text for doc in docs]
     encodings = backend.encode_batch(texts, add_special_tokens=False)
     return [
@@ -96,8 +93,17 @@ def find_tokens(pieces: Sequence[Pieces], lengths: Sequence[int]) -> tuple[np.nd
     return np.repeat(first - starts[:-1], counts) + np.arange(starts[-1]), starts
 
 
-def special_pieces(tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
-    """The ids of the pieces that the encoder expects before and after a text, such as [CLS] and [SEP]."""
-    pieces = tokenizer.build_inputs_with_special_tokens([-1])
-    place = pieces.index(-1)
-    return pieces[:place], pieces[place + 1 :]
+def special_pieces(tokenizer: TokenizerFast | PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+    """The ids of the pieces that the encoder expects before and after a text, such as [CLS] and [SEP].
+
+    They are put there by the backend's post-processor, if it has one. Hugging Face's class does not always know them:
+    that of ModernBERT's tokenizer, PreTrainedTokenizerFast, knows none. Takes 10 us, and changes nothing.
+    """
+    backend: Any = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if backend.post_processor is None:
+        return [], []
+    whole = backend.post_processor.process(backend.encode("a", add_special_tokens=False))
+    ids, special, real = np.array([whole.ids, whole.special_tokens_mask, whole.attention_mask])
+    text = np.flatnonzero(special == 0)
+    real = real.astype(bool)  # a tokenizer that users have may pad, on either side
+    return ids[: text[0]][real[: text[0]]].tolist(), ids[text[-1] + 1 :][real[text[-1] + 1 :]].tolist()

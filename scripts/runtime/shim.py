@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -13,12 +12,14 @@ from spacy_transformers.layers.hf_shim import HFShim
 from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
 from thinc.api import Model, Optimizer
 from transformers.modeling_utils import PreTrainedModel
-from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
+from transformers.tokenization_utils_fast import PreTrainedTokenizerFast, TokenizerFast
 
 from .batches import CORE_BATCH
+from .cores import Cores
 from .hardware import has_fast_bfloat16, has_packed_bfloat16, has_tiles
 from .layers import LeanModel, PackedLinear, replace_layers
 from .optimizer import DenseGradient, FusedAdam, can_fuse
+from .weights import check_vocabulary
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -34,12 +35,13 @@ class EncoderShim(HFShim):
         objects = HFObjects(None, None, None, tokenizer_config, transformer_config)
         super().__init__(objects, model_cls=LeanModel)  # type: ignore[arg-type]
         self.precision = precision
-        self.cores: ThreadPoolExecutor | None = None
+        self._cores = Cores()
         self._forget()
 
     def _forget(self) -> None:
         """Forget what belongs to an encoder that is replaced."""
         self._copy: PreTrainedModel | None = None
+        self._backend: TokenizerFast | None = None
         self._adam: FusedAdam | None = None
         self._embedding_gradient = DenseGradient()
 
@@ -54,6 +56,21 @@ class EncoderShim(HFShim):
         return self._hfmodel.tokenizer
 
     @property
+    def backend(self) -> TokenizerFast:
+        """The tokenizer's own one inside, which cuts nothing off: a copy, whatever users set in theirs, and when."""
+        if self._backend is None:
+            backend = copy.deepcopy(self.tokenizer.backend_tokenizer)
+            backend.no_truncation()
+            backend.no_padding()
+            self._backend = backend
+        return self._backend
+
+    @property
+    def cores(self) -> Cores | None:
+        """What predicts a stream on a CPU: each core on its own. None if there is one only, and on a GPU."""
+        return self._cores if self.device.type == "cpu" and torch.get_num_threads() > 1 else None
+
+    @property
     def is_loaded(self) -> bool:
         """Whether there is an encoder."""
         return self._hfmodel.transformer is not None
@@ -62,6 +79,7 @@ class EncoderShim(HFShim):
         """Load the encoder and its tokenizer.
 
         name (str): Folder of the encoder, or its name on the hub.
+        RAISES (ValueError): Its weights, config and tokenizer do not belong together.
         """
         settings = self._hfmodel
         objects = huggingface_from_pretrained(
@@ -70,6 +88,7 @@ class EncoderShim(HFShim):
             dict(settings._init_transformer_config),
             model_cls=LeanModel,  # type: ignore[arg-type]
         )
+        check_vocabulary(name, objects.tokenizer, objects.transformer.config.vocab_size)
         objects.transformer.config._name_or_path = ""  # would be saved, and may be a path of this machine
         self._forget()
         self._model, self._hfmodel = objects.transformer, objects
@@ -112,26 +131,6 @@ class EncoderShim(HFShim):
             replace_layers(reader, torch.nn.Linear, partial(PackedLinear, rows=CORE_BATCH[0]))
         return reader
 
-    @contextmanager
-    def by_cores(self) -> Iterator[None]:
-        """Meanwhile predictions on a CPU are computed by each core on its own, and by this thread on one core.
-
-        Cores that share a batch wait for each other after every product.
-        """
-        threads = torch.get_num_threads()
-        if self.device.type != "cpu" or threads == 1:
-            yield
-            return
-        cores = self.cores = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            cores.shutdown(cancel_futures=True)
-            if self.cores is cores:
-                self.cores = None
-            torch.set_num_threads(threads)  # a thread yet to come computes with as many as were set last
-
     def finish_update(self, optimizer: Optimizer) -> None:
         self._copy = None
         embeddings: Any = self.encoder.get_input_embeddings()
@@ -142,6 +141,10 @@ class EncoderShim(HFShim):
             if self._adam is None or self._adam.optimizer is not optimizer:
                 self._adam = FusedAdam(optimizer, self.encoder.parameters())
             self._adam.update()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and deepcopy: without what is made again when it is needed."""
+        return {**vars(self), "_copy": None, "_backend": None}
 
     def from_bytes(self, bytes_data: bytes) -> "EncoderShim":
         self._forget()
@@ -155,11 +158,6 @@ class EncoderShim(HFShim):
                 yield
         finally:
             self._copy = None
-
-
-def has_encoder(model: Model) -> bool:
-    """Whether a layer holds an encoder of ours, and not of spacy-transformers or of another copy of this code."""
-    return any(isinstance(shim, EncoderShim) for shim in model.shims)
 
 
 def encoder_shim(model: Model) -> EncoderShim:

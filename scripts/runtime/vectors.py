@@ -27,21 +27,32 @@ class TokenVectors:
     @property
     def doc_data(self) -> list[TransformerData]:
         """As if every token were one wordpiece."""
-        return [wrap(vectors) for vectors in self.vectors]
+        return [wrap(vectors, TokenData) for vectors in self.vectors]
 
     def unsplit_by_doc(self, gradients: list[list[Any]]) -> list[Floats2d]:
         """The component's gradients, 1 x tokens x width for each Doc, as the encoder takes them."""
         return [gradient[0] for (gradient,) in gradients]
 
 
-def wrap(vectors: Floats2d) -> TransformerData:
+class TokenData(TransformerData):
+    """The vectors of a Doc's tokens, and of the Doc where those who ask expect that of a pooler."""
+
+    @property
+    def tensors(self) -> tuple[Any, Any]:  # type: ignore[override]
+        """Of the tokens, 1 x tokens x width, and their mean, 1 x width, without those that have no wordpieces."""
+        vectors: Any = unwrap(self)
+        seen = vectors[vectors.any(axis=1)]
+        return self.model_output.last_hidden_state, seen.sum(axis=0, keepdims=True) / max(1, len(seen))  # type: ignore[attr-defined]
+
+
+def wrap(vectors: Floats2d, kind: type[TransformerData] = TransformerData) -> TransformerData:
     """The vectors of a Doc, tokens x width, as if every token were one wordpiece."""
     places: Any = np.arange(len(vectors), dtype="i")
     align = Ragged(places, np.ones_like(places))
     output = ModelOutput(last_hidden_state=vectors[None])  # type: ignore[index]
-    return TransformerData(WordpieceBatch.empty(), output, align)
+    return kind(WordpieceBatch.empty(), output, align)
 
 
 def unwrap(data: TransformerData) -> Any:
     """The vectors that were wrapped."""
-    return data.tensors[0][0]
+    return data.model_output.last_hidden_state[0]  # type: ignore[attr-defined]

@@ -6,14 +6,15 @@ import numpy as np
 
 from .pieces import Pieces
 
-STOPS, BLANKS = ([ord(character) for character in characters] for characters in (".?!", " \t\r\n"))
+STOPS, BLANKS, ENDS = ([ord(character) for character in characters] for characters in (".?!", " \t\r\n", "\n"))
 
 
 def cut_windows(pieces: Pieces, limit: int) -> np.ndarray:
     """Cut a note into as few windows as it takes, about equally long.
 
     A window ends at a line end, else a sentence end (a full stop, question or exclamation mark before a blank), else
-    between two tokens; only a token longer than a window is cut itself, between two pieces.
+    between two tokens; only a token longer than a window is cut itself, between two pieces. Characters without pieces
+    change nothing.
 
     limit (int): Longest window in pieces.
     RETURNS (np.ndarray): Start and end pieces, windows x 2, which cover all pieces in order.
@@ -32,10 +33,9 @@ def _find_ends(pieces: Pieces) -> Iterator[np.ndarray]:
     """Where a window may end, as numbers of the piece after it: at lines, at sentences, at tokens."""
     characters = np.frombuffer(pieces.text.encode("utf-32-le"), dtype=np.uint32)
     at_token = pieces.last[:-1] <= pieces.first[1:]
-    lines = np.cumsum(characters == ord("\n"))[pieces.ends - 1]
-    at_line = lines[1:] > lines[:-1]
-    before, after = characters[pieces.ends[:-1] - 1], characters[np.minimum(pieces.ends[:-1], len(characters) - 1)]
-    at_sentence = np.isin(before, STOPS) & np.isin(after, BLANKS)
+    lines, blanks = (np.cumsum(np.isin(characters, kind))[pieces.ends - 1] for kind in (ENDS, BLANKS))
+    at_line, at_blank = (numbers[1:] > numbers[:-1] for numbers in (lines, blanks))
+    at_sentence = at_blank & np.isin(characters[pieces.ends[:-1] - 1], STOPS)
     for here in (at_token & at_line, at_token & at_sentence, at_token):
         yield np.flatnonzero(here) + 1
 

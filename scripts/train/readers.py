@@ -1,4 +1,4 @@
-"""Reading converted notes for training: long notes in parts, every token and entity of them kept."""
+"""Reading converted notes for training: long notes in parts, every token that one sees and every entity kept."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ from spacy.training import Example
 from spacy.util import registry
 
 from scripts.corpus.docs import read_docs
+from scripts.runtime.invisible import see
 
 
 @registry.readers("medner.Notes.v1")
@@ -23,7 +24,7 @@ def create_notes_reader(path: str | Path, max_length: int) -> Callable[[Language
     """
 
     def read(nlp: Language) -> Iterator[Example]:
-        for doc in read_docs(Path(path), nlp.vocab):
+        for doc in (see(doc).doc for doc in read_docs(Path(path), nlp.vocab)):
             for start, end in part_bounds(doc, max_length):
                 yield _example(nlp, doc if end - start == len(doc) else doc[start:end].as_doc())
 

@@ -9,19 +9,20 @@ from spacy.util import load_config
 from scripts import runtime
 from scripts.cli import InputError
 from scripts.package import build
-from scripts.package.build import INIT, SETUP, add_runtime, check_loads, clear_paths, code_digest, pin_names
+from scripts.package.build import INIT, POINTS, SETUP, add_runtime, check_loads, clear_paths, code_digest, pin_names
 from tests.paths import ROOT
 
 CONFIG = ROOT / "configs/bert.cfg"
-NAMES = {"medner.TransformerModel.v1", "medner.TransformerListener.v1", "medner.Tokenizer.v1", "medner.ReadAhead.v1",
-         "medner_ner"}  # fmt: skip
+IN_CONFIGS = {"medner.TransformerModel.v1", "medner.TransformerListener.v1", "medner.Tokenizer.v1", "medner_ner",
+              "medner_transformer"}  # fmt: skip
+NAMES = {*IN_CONFIGS, "medner.Tok2VecTransformer.v1"}
 
 
 @pytest.fixture
 def source(tmp_path):
     """A package as spaCy lays it out, with the two files that it generates."""
     (tmp_path / "en_medner_bert").mkdir()
-    (tmp_path / "setup.py").write_text(f"setup(\n    {SETUP[0]}\n)\n")
+    (tmp_path / "setup.py").write_text(f"setup(\n    {SETUP[0]}\n    {POINTS}\n)\n")
     (tmp_path / "en_medner_bert/__init__.py").write_text(f"from spacy.util import {INIT[0]}\n")
     return tmp_path
 
@@ -58,7 +59,7 @@ def test_every_registered_name_of_a_pipeline_is_pinned():
     assert runtime.NAMES == NAMES
     before = load_config(CONFIG).to_str()
     after = pin_names(load_config(CONFIG), "01234567").to_str()
-    for name in NAMES:
+    for name in IN_CONFIGS:
         pinned = runtime.versioned(name, "01234567")
         assert f'"{name}"' in before and f'"{name}"' not in after
         assert after.count(f'"{pinned}"') == before.count(f'"{name}"')

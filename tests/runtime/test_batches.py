@@ -1,7 +1,6 @@
 """Batches: every piece is computed once, by whom there is, and what it is computed with changes nothing."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ def test_every_piece_is_computed_once(nlp: Language):
     )
     found = vectors(nlp, docs)
     hook.remove()
-    expected = [i for note in read_pieces(tokenizer, docs) for i in note.ids if i not in special]
+    expected = [i for note in read_pieces(shim_of(nlp).backend, docs) for i in note.ids if i not in special]
     assert sorted(seen) == sorted(expected)
     assert [len(rows) for rows in found] == [len(doc) for doc in docs]
 
@@ -63,7 +62,7 @@ def test_batches_fill_tiles(
     for text in ("pain denied", "pain " * 500):
         doc = nlp.make_doc(text)
         transformer_of(nlp).model([doc], is_train=training)
-        (note,) = read_pieces(shim.tokenizer, [doc])
+        (note,) = read_pieces(shim.backend, [doc])
         longest = int(np.diff(cut_windows(note, widest - 2)).max()) + 2
         step = TILE if longest > NARROW else TILE // 2
         filled = min(widest, -(-longest // step) * step)
@@ -95,8 +94,7 @@ def test_cores_share_what_there_is(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(4)
-        with shim_of(nlp).by_cores():
-            model.predict(docs)
+        assert model.begin(docs).vectors
     finally:
         torch.set_num_threads(before)
     assert len(widths.pop()) == 4
@@ -106,13 +104,12 @@ def test_cores_share_what_there_is(
 
 def test_batches_are_as_large_as_what_computes_them_likes():
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    with ThreadPoolExecutor(4) as cores:
-        assert batch_sizes(cpu, None, False, 10**6) == batch_sizes(cpu, None, True, 10**6) == batches.CPU_BATCH
-        assert batch_sizes(cpu, cores, False, 10**6) == batches.CORE_BATCH
-        assert batch_sizes(cpu, cores, True, 10**6) == batches.TILES_BATCH
-        assert batch_sizes(cpu, cores, False, 1601) == (401, batches.CORE_BATCH[1])
-        assert batch_sizes(cpu, cores, True, 1) == (batches.CORE_FEWEST, batches.TILES_BATCH[1])
-        assert batch_sizes(gpu, None, False, 1) == batches.GPU_BATCH
+    assert batch_sizes(cpu, 0, False, 10**6) == batch_sizes(cpu, 0, True, 10**6) == batches.CPU_BATCH
+    assert batch_sizes(cpu, 4, False, 10**6) == batches.CORE_BATCH
+    assert batch_sizes(cpu, 4, True, 10**6) == batches.TILES_BATCH
+    assert batch_sizes(cpu, 4, False, 1601) == (401, batches.CORE_BATCH[1])
+    assert batch_sizes(cpu, 4, True, 1) == (batches.CORE_FEWEST, batches.TILES_BATCH[1])
+    assert batch_sizes(gpu, 0, False, 1) == batches.GPU_BATCH
 
 
 @given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000), st.integers(1, 1000))

@@ -1,5 +1,6 @@
 """Layers that cost less compute what Hugging Face's do, or it is said that they cannot be put in their places."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from transformers.models.bert import modeling_bert
 
 from scripts.runtime import layers
 from scripts.runtime.attention import AlbertAttention, BertAttention
-from scripts.runtime.layers import Dropout, LeanModel
+from scripts.runtime.layers import Dropout, LeanModel, convert_weights
 from tests import encoders
 from tests.pipelines import build, shim_of
 
@@ -62,6 +63,31 @@ def test_all_attention_is_ours(config: PretrainedConfig):
     assert not any(isinstance(module, BertAttention | AlbertAttention) for module in relative.modules())
 
 
+def test_the_epsilon_of_a_saved_pipeline_is_the_encoders(encoder: Path):
+    nlp = build(encoder)
+    config = shim_of(build(encoder)).from_bytes(shim_of(nlp).to_bytes()).encoder.config
+    assert config.layer_norm_eps == shim_of(nlp).encoder.config.layer_norm_eps == layers.EPSILON
+
+
+def test_converted_weights_leave_buffers_as_exact_as_they_were(make_encoder: Callable[[str], Path]):
+    model = AutoModel.from_pretrained(make_encoder("modernbert"))
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    convert_weights(model, torch.bfloat16)
+    assert {weights.dtype for weights in model.parameters()} == {torch.bfloat16} == {model.dtype}
+    assert any("inv_freq" in name for name in before)
+    for name, buffer in model.named_buffers():
+        torch.testing.assert_close(buffer, before[name], atol=0.0, rtol=0.0)
+
+
+def test_modernbert_is_not_compiled(make_encoder: Callable[[str], Path]):
+    """Which takes minutes, and needs a compiler for C; transformers compiles it wherever there is a GPU."""
+    folder = make_encoder("modernbert")
+    config = AutoModel.from_pretrained(folder).config
+    config.reference_compile = True
+    for model in (LeanModel.from_config(config), LeanModel.from_pretrained(folder, config)):
+        assert model.config.reference_compile is False
+
+
 def test_encoders_of_other_kinds_keep_their_attention():
     config = DistilBertConfig(vocab_size=20, dim=32, n_layers=1, n_heads=2, hidden_dim=32)
     model = LeanModel.from_config(config).eval()
@@ -109,6 +135,6 @@ def test_attention_without_a_kind_of_positions_is_refused(encoder: Path, monkeyp
 
 
 def test_an_activation_that_is_not_replaced_is_refused(make_encoder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(layers, "_with_fused_gelu", lambda config: config)
+    monkeypatch.setattr(layers, "_with_cheap_steps", lambda config: config)
     with pytest.raises(RuntimeError, match=r"of type albert .*: its activation is not replaced by ours"):
         build(make_encoder("albert"))

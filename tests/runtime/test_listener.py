@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from spacy.language import Language
+from thinc.api import Adam
 
 from tests import encoders
-from tests.pipelines import build, example, transformer_of
+from tests.pipelines import build, example, shim_of, transformer_of
 
 
 def test_output_is_kept_only_when_asked(encoder: Path, nlp: Language):
@@ -35,3 +36,36 @@ def test_a_doc_that_no_transformer_has_seen_is_refused(bert: Path):
     nlp = build(bert)
     with pytest.raises(ValueError, match="the transformer did not run before"):
         nlp("chest pain", disable=["transformer"])
+
+
+def test_a_frozen_transformer_that_annotates_gives_its_vectors_in_training(bert: Path):
+    """Only the component learns; without annotations there are no vectors, which is said."""
+    nlp = build(bert)
+    optimizer, weights = Adam(0.01), shim_of(nlp).to_bytes()
+    examples = [example(nlp)]
+    with nlp.select_pipes(enable=["ner"]), pytest.raises(ValueError, match="frozen but none of the annotating"):
+        nlp.update(examples, sgd=optimizer, losses={}, exclude=["transformer"])
+    losses = [
+        nlp.update(examples, sgd=optimizer, losses={}, exclude=["transformer"], annotates=["transformer"])["ner"]
+        for _ in range(20)
+    ]
+    assert losses[-1] < losses[0] / 2
+    assert shim_of(nlp).to_bytes() == weights
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_a_listener_of_spacy_transformers_listens_to_our_encoder(bert: Path, freeze: bool):
+    nlp = build(bert, keep_output=True)
+    model = nlp.get_pipe_config("ner")["model"]
+    listener = {"@architectures": "spacy-transformers.TransformerListener.v1", "grad_factor": 1.0, "upstream": "*",
+        "pooling": {"@layers": "reduce_mean.v1"}}  # fmt: skip
+    nlp.add_pipe("ner", name="stock", config={"model": {**model, "tok2vec": listener}})
+    stock: Any = nlp.get_pipe("stock")
+    stock.initialize(lambda: [example(nlp)], nlp=nlp)
+    transformer_of(nlp).find_listeners(stock)
+    optimizer, names = Adam(0.01), ["transformer"] if freeze else []
+    losses = [
+        nlp.update([example(nlp)], sgd=optimizer, losses={}, exclude=names, annotates=names)["stock"] for _ in range(20)
+    ]
+    assert losses[-1] < losses[0] / 2
+    assert len(nlp("she denies chest pain .").ents) == 2

@@ -23,7 +23,7 @@ def naive_vectors(nlp: Language, doc: Doc) -> np.ndarray:
     """Each window computed on its own, each token's pieces found by a loop over characters."""
     tokenizer, encoder = shim_of(nlp).tokenizer, shim_of(nlp).encoder.eval()
     encoding = tokenizer.backend_tokenizer.encode(doc.text, add_special_tokens=False)
-    (pieces,) = read_pieces(tokenizer, [doc])
+    (pieces,) = read_pieces(shim_of(nlp).backend, [doc])
     rows = []
     for start, end in cut_windows(pieces, WINDOW - 2):
         ids = tokenizer.build_inputs_with_special_tokens(encoding.ids[start:end])
@@ -78,7 +78,7 @@ def test_gradient_is_that_of_the_mean(encoder: Path):
     model.zero_grad()
     model.eval()
     for doc, gradient in zip(docs, wanted, strict=True):
-        (pieces,) = read_pieces(tokenizer, [doc])
+        (pieces,) = read_pieces(shim_of(nlp).backend, [doc])
         total = torch.zeros(())
         for start, end in cut_windows(pieces, WINDOW - 2):
             ids = tokenizer.build_inputs_with_special_tokens(pieces.ids[start:end].tolist())

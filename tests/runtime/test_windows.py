@@ -14,7 +14,7 @@ from tests.pipelines import HOSTILE, WINDOW, shim_of
 
 
 def windows_of(nlp: Language, doc: Doc, limit: int = WINDOW - 2) -> tuple[Pieces, np.ndarray]:
-    (pieces,) = read_pieces(shim_of(nlp).tokenizer, [doc])
+    (pieces,) = read_pieces(shim_of(nlp).backend, [doc])
     return pieces, cut_windows(pieces, limit)
 
 

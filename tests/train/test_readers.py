@@ -57,3 +57,16 @@ def test_examples_hold_all_tokens_and_entities(limit, tmp_path):
     for example in examples:
         assert [token.text for token in example.predicted] == [token.text for token in example.reference]
         assert not example.predicted.ents and not example.predicted.has_annotation("ENT_IOB")
+
+
+def test_what_nobody_sees_is_not_learnt(tmp_path):
+    """As the recognizer leaves it out, too: a model is trained with the same notes with and without it."""
+    plain, sprinkled = NLP.make_doc("He has chest pain ."), NLP.make_doc("\ufeff He has chest \x13 pain\u200b .")
+    plain.set_ents([Span(plain, 2, 4, "problem")])
+    sprinkled.set_ents([sprinkled.char_span(sprinkled.text.index("chest"), sprinkled.text.index(" ."), "problem")])
+    for name, doc in (("plain", plain), ("sprinkled", sprinkled)):
+        DocBin(attrs=DOCBIN_ATTRS, docs=[doc]).to_disk(tmp_path / f"{name}.spacy")
+    (one,), (other,) = (create_notes_reader(tmp_path / f"{name}.spacy", 0)(NLP) for name in ("plain", "sprinkled"))
+    assert [ent.label_ for ent in one.reference.ents] == ["problem"]
+    assert other.reference.to_bytes() == one.reference.to_bytes()
+    assert other.predicted.text == one.predicted.text
