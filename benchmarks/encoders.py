@@ -41,6 +41,7 @@ def main(
         start = randomise(encoder, work / "encoder", seed) if random else encoder
         run("convert", name, source, work / "corpus")
         config = Path("configs") / f"{AutoConfig.from_pretrained(encoder).model_type}.cfg"
+        config = config if config.exists() else Path("configs/bert.cfg")  # of other kinds, too
         run("train", config, start, work / "corpus", work / "training", "--epochs", epochs, "--seed", seed)
         run("evaluate", work / "training/model-best", work / "corpus", work / "metrics")
         metrics: Any = srsly.read_json(work / "metrics.json")

@@ -3,11 +3,13 @@
 import hashlib
 import pickle
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from wasabi import msg
 
 from scripts.cli import InputError
 
@@ -21,6 +23,14 @@ WARMUP = 0.1  # share of all steps
 READERS = ("huggingface_hub", "safetensors", "tokenizers", "torch", "transformers")  # what reads an encoder's files
 # In the errors of safetensors and torch (2.13) where a file cannot grow.
 WRITING = ("while serializing", "PytorchStreamWriter", "iostream error", "unexpected pos")
+# The heads that encoders were pretrained with, of BERT and DeBERTa, ALBERT, RoBERTa and MPNet, ELECTRA, DistilBERT and
+# ModernBERT: most of them come with theirs.
+HEADS = {"cls", "lm_predictions", "mask_predictions", "predictions", "sop_classifier", "lm_head",
+         "discriminator_predictions", "generator_predictions", "generator_lm_head", "vocab_transform",
+         "vocab_layer_norm", "vocab_projector", "head", "decoder"}  # fmt: skip
+# Rows of padding for a round size: ModernBERT has 88 of 50,368, mDeBERTa 898 of 251,000. Vocabularies of different
+# encoders are further apart: that of bert-base-cased has 1,526 pieces less than -uncased's.
+FEWEST_SPARE, SPARE_SHARE = 128, 0.02
 LONGEST_CAUSE = 200  # characters; some list all architectures there are
 
 
@@ -47,7 +57,8 @@ def check_encoder(encoder: str) -> int:
     From here on Hugging Face's libraries print errors only, no warnings.
 
     RETURNS (int): The width of its hidden states.
-    RAISES (InputError): It is not there, has pickled weights only, or lacks its vocabulary.
+    RAISES (InputError): It is not there, has pickled weights only, lacks its vocabulary or some of its weights, or has
+        the tokenizer of another one.
     """
     # Imported here, so that a command's --help does not wait for them.
     from huggingface_hub.utils import logging as hub_logging
@@ -57,9 +68,11 @@ def check_encoder(encoder: str) -> int:
     for logger in (hub_logging, transformers_logging):
         logger.set_verbosity_error()
     try:
-        width = AutoConfig.from_pretrained(encoder).hidden_size
+        config = AutoConfig.from_pretrained(encoder)
+        width, rows = config.hidden_size, config.vocab_size
         tokenizer = AutoTokenizer.from_pretrained(encoder)
-        AutoModel.from_pretrained(encoder, use_safetensors=True)
+        settings = {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+        _, info = AutoModel.from_pretrained(encoder, **settings)
     except Exception as error:  # a damaged file gives errors of many kinds, safetensors' own has no base but this
         raise InputError(
             f"The encoder '{encoder}' cannot be loaded ({describe_cause(error)}): it has to be a folder with"
@@ -72,7 +85,47 @@ def check_encoder(encoder: str) -> int:
     if hasattr(tokenizer, "vocab_file") and not tokenizer.vocab_file:
         name = tokenizer.vocab_files_names["vocab_file"]
         raise InputError(f"The encoder '{encoder}' lacks its vocabulary file {name}: add it.")
+    check_weights(encoder, info)
+    check_vocabulary(encoder, max(tokenizer.get_vocab().values()) + 1, rows)
     return width
+
+
+# The next two say what runtime/weights.py says of an encoder that is trained without this check; that file travels in
+# the packages, so that neither can import the other.
+
+
+def check_weights(encoder: str, info: Mapping[str, Any]) -> None:
+    """Refuse weights that would be random, other than the pooler's, which no token needs; say how many are not used.
+
+    info (Mapping[str, Any]): What transformers says of loading them.
+    RAISES (InputError): Some are missing, as where all have other names, or have another shape.
+    """
+    missing = [key for key in info["missing_keys"] if not key.startswith("pooler.")]
+    misshapen = list(info["mismatched_keys"])
+    others = [key for key in info["unexpected_keys"] if key.partition(".")[0] not in HEADS]
+    beginnings = ", ".join(sorted({key.partition(".")[0] for key in others}))
+    if missing or misshapen:
+        raise InputError(
+            f"The encoder '{encoder}' does not have the weights that its config.json asks for: {len(missing)} are"
+            f" missing and {len(misshapen)} have another shape, the first is {(missing + misshapen)[0]}"
+            f"{f'; {len(others)} have other names ({beginnings})' if others else ''}. Save it with transformers'"
+            " save_pretrained."
+        )
+    if others:
+        msg.info(f"{len(others)} weights of the encoder '{encoder}' are not used ({beginnings})")
+
+
+def check_vocabulary(encoder: str, pieces: int, rows: int) -> None:
+    """Refuse the tokenizer of another encoder, as far as its size shows it.
+
+    pieces, rows (int): Of the tokenizer, and of the weights.
+    RAISES (InputError): There are more pieces, or so few that the other rows are no padding.
+    """
+    if not 0 <= rows - pieces <= max(FEWEST_SPARE, SPARE_SHARE * rows):
+        raise InputError(
+            f"The encoder '{encoder}' has a tokenizer of {pieces} pieces, but weights for {rows}: give it the"
+            " tokenizer that it was trained with."
+        )
 
 
 def describe_cause(error: Exception) -> str:

@@ -5,6 +5,7 @@ from tests.projects import SETTINGS, Project
 PLANTED = ("zorblattin", "quendrick", "90817263")
 NOTE = """Mr. Quendrick , MRN 90817263 , takes zorblattin for wobblitis .
 He denies gloomfever .
+Abd soft , no dist , old films are in the archive .
 """
 CONCEPTS = """c="zorblattin" 1:7 1:7||t="treatment"
 c="wobblitis" 1:9 1:9||t="problem"

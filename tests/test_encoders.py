@@ -12,7 +12,8 @@ from huggingface_hub.utils import logging as hub_logging
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import SafetensorError
-from transformers import BertForMaskedLM
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForMaskedLM, BertForMaskedLM
 from transformers import logging as transformers_logging
 
 from scripts.cli import InputError
@@ -25,7 +26,8 @@ from scripts.encoders import (
     reporting_faults,
     scale_rate,
 )
-from tests.encoders import WIDTH
+from tests.encoders import BUILD, WIDTH
+from tests.paths import ROOT
 from tests.unlabelled import NAMES, build_encoders, sample_texts
 
 
@@ -120,6 +122,42 @@ def test_a_slow_tokenizer_is_reported(bert):
         (bert / file).unlink()
     (bert / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CanineTokenizer"}))
     assert "has no fast tokenizer: add its tokenizer.json." in reason(bert)
+
+
+def add_weights(encoder: Path, *names: str) -> None:
+    file = encoder / "model.safetensors"
+    save_file(load_file(file) | {name: torch.ones(1) for name in names}, file, metadata={"format": "pt"})
+
+
+def test_weights_that_are_not_used_are_reported_with_their_number(bert, capsys):
+    add_weights(bert, "classifier.bias", "classifier.weight", "encoder.layer.2.output.dense.bias")
+    assert check_encoder(str(bert)) == WIDTH
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"3 weights of the encoder '{bert}' are not used (classifier, encoder)" in said
+
+
+def test_missing_weights_are_reported_with_their_number(bert):
+    file = bert / "model.safetensors"
+    renamed = {f"model.bert.{name}": value for name, value in load_file(file).items()}
+    save_file(renamed, file, metadata={"format": "pt"})
+    said = f"{len(renamed) - 2} are missing and 0 have another shape, the first is embeddings.LayerNorm.bias;"
+    assert f"{said} {len(renamed)} have other names (model). Save it with" in reason(bert)
+
+
+@pytest.mark.parametrize("encoder", sorted(path.name for path in (ROOT / "encoders").iterdir() if path.is_dir()))
+def test_of_the_projects_own_encoders_there_is_nothing_to_report(encoder, capsys):
+    check_encoder(str(ROOT / "encoders" / encoder))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_heads_of_pretraining_are_nothing_to_report(tmp_path, capsys):
+    torch.manual_seed(0)
+    for kind, build in BUILD.items():
+        (tmp_path / kind).mkdir()
+        build(["she denies chest pain"] * 9, tmp_path / kind)
+        AutoModelForMaskedLM.from_pretrained(tmp_path / kind).save_pretrained(tmp_path / kind)
+        capsys.readouterr()
+        assert (check_encoder(str(tmp_path / kind)), capsys.readouterr()) == (WIDTH, ("", ""))
 
 
 def test_the_libraries_are_quiet_from_then_on(built, tmp_path, capfd):

@@ -87,11 +87,13 @@ def describe(one: str, other: str, table: np.ndarray, against: np.ndarray, label
     overall = compare_notes(table.sum(axis=1), against.sum(axis=1))
     each = [compare_notes(table[:, i], against[:, i]) for i in range(len(labels))]
     corrected = holm([result.p for result in each])
+    mentions = table[..., [0, 2]].sum()  # of the gold notes
+    undefined = f"Whether {one} or {other} is better cannot be tested: the test notes have no mention."
     return {
         "one": one,
         "other": other,
         **_row(overall),
-        "sentence": sentence(one, other, overall, len(table)),
+        "sentence": sentence(one, other, overall, len(table)) if mentions else undefined,
         "labels": {
             label: {**_row(result), "p_holm": p} for label, result, p in zip(labels, each, corrected, strict=True)
         },

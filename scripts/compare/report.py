@@ -21,8 +21,10 @@ MEANINGS = (
     " overlap a longer one; else without them, as the model is trained."
 )
 AVERAGES = {"micro": "micro", "macro": "macro over labels", "per_document": "mean over notes (the macro of n2c2)"}
+UNDEFINED = "The test notes have no mention: recall and F1 are undefined, and written as 0."
 CONFUSIONS = 8  # rows
-_WORDS = {"definitions": DEFINITIONS, "meanings": MEANINGS, "averages": AVERAGES, "confusions": CONFUSIONS}
+_WORDS = {"definitions": DEFINITIONS, "meanings": MEANINGS, "averages": AVERAGES, "undefined": UNDEFINED,
+          "confusions": CONFUSIONS}  # fmt: skip
 
 
 def render_html(

@@ -34,6 +34,7 @@ class Ledger:
         size["notes"] += 1
         size["tokens"] += len(conversion.doc)
         size["entities"] += len(conversion.doc.ents)
+        size["blank"] += not note.text.strip()
         size["discontinuous"] += sum(len(entity.fragments) > 1 for entity in note.entities)
         problems = list(note.problems)
         for entity, fate in zip(note.entities, conversion.fates, strict=True):
@@ -69,6 +70,18 @@ class Ledger:
         msg.table(rows, header=["", *_COLUMNS], aligns=["l", *"r" * len(_COLUMNS)], divider=True)
         for kind, problems in _by_kind(problem for _, problem in self.problems).items():
             msg.warn(f"{len(problems):,} x {kind}, first in {where(problems[0])}")
+        self._report_gaps()
+
+    def _report_gaps(self) -> None:
+        """Warn of parts without text or mentions, and of labels that no model can learn from the train part."""
+        for split, size in self.sizes.items():
+            if size["blank"]:
+                msg.warn(f"{size['blank']:,} of {size['notes']:,} {split} notes have no text but blanks")
+            if not size["entities"]:
+                msg.warn(f"None of the {size['notes']:,} {split} notes has a mention")
+        train, dev, test = (self._entities(split) for split in SPLITS)
+        for label in sorted((dev + test).keys() - train.keys()):
+            msg.warn(f"No train note has a mention of {label}, but dev has {dev[label]:,} and test {test[label]:,}")
 
     def check_dropped(self, limit: float) -> None:
         """RAISES (InputError): More than `limit` % of the annotations were dropped."""
@@ -84,6 +97,14 @@ class Ledger:
         """Write conversion.json, what is known of the corpus as a whole first."""
         srsly.write_json(folder / CONVERSION, {**header, **self.to_json()})
 
+    def _entities(self, split: str) -> Counter[str]:
+        """The mentions in `doc.ents` by label."""
+        labels = Counter[str]()
+        for (label, fate), count in self.fates[split].items():
+            if fate in (Fate.KEPT, Fate.REALIGNED):
+                labels[label] += count
+        return labels
+
     def _split(self, split: str) -> dict[str, Any]:
         fates = self.fates[split]
         labels = sorted({label for (label, _), count in fates.items() if count})
@@ -94,7 +115,7 @@ class Ledger:
         }
 
 
-_SIZES = ("notes", "tokens", "entities", "discontinuous")
+_SIZES = ("notes", "blank", "tokens", "entities", "discontinuous")
 _COLUMNS = ("notes", "tokens", "read", *Fate, "entities", "discontinuous")
 
 

@@ -10,6 +10,7 @@ from scripts.corpus.note import Note, Problem
 
 CONCEPTS_2010 = frozenset({"problem", "test", "treatment"})
 CONCEPTS_2011 = CONCEPTS_2010 | {"person", "pronoun"}
+NEVER_IN_NAMES = '/\\$"'  # the latter two: weasel 1.0 puts them into JSON unescaped
 MEDICATIONS = frozenset({"ADE", "Dosage", "Drug", "Duration", "Form", "Frequency", "Reason", "Route", "Strength"})
 
 
@@ -70,10 +71,10 @@ def read_corpus(name: str, source: Path) -> list[File]:
 
 
 def check_name(corpus: str) -> None:
-    """RAISES (InputError): The name would lead out of the folders that are named after it."""
-    if not corpus or "/" in corpus or "\\" in corpus or corpus.startswith("."):
+    """RAISES (InputError): The name would lead out of the folders that are named after it, or weasel cannot take it."""
+    if not corpus or corpus[0] in ".-" or not corpus.isprintable() or set(corpus) & set(NEVER_IN_NAMES):
         raise InputError(
-            f"'{corpus}' cannot name a corpus: give your notes a plain name with --vars.corpus and"
+            f"{corpus!r} cannot name a corpus: give your notes a plain name with --vars.corpus and"
             " their folder with --vars.source."
         )
 

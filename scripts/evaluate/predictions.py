@@ -1,5 +1,6 @@
 """What a pipeline predicts of the gold notes."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,6 @@ def predict(nlp: Language, golds: Sequence[Doc]) -> list[Doc]:
 
 def warn_of_unseen_labels(nlp: Language, golds: Sequence[Doc]) -> None:
     """Warn of labels that the test notes have and the model was never shown; it can only miss them."""
-    unknown = {ent.label_ for doc in golds for ent in doc.ents} - set(nlp.pipe_labels["ner"])
-    if unknown:
-        msg.warn(f"The model never saw the label {', '.join(sorted(unknown))}: all such mentions are missed.")
+    counts = Counter(ent.label_ for doc in golds for ent in doc.ents)
+    for label in sorted(counts.keys() - set(nlp.pipe_labels["ner"])):
+        msg.warn(f"The model never saw the label {label}: all of its {counts[label]:,} mentions are missed.")

@@ -187,10 +187,10 @@ def tag_pairs(gold: Doc, predicted: Doc) -> list[tuple[str, str]]:
 
 
 def seqeval_scores(golds: Sequence[Doc], predictions: Sequence[Doc]) -> dict[str, float]:
-    """P, R, F (micro average) and accuracy as seqeval gives them in its default mode for the IOB2 tags."""
+    """P, R, F (micro average) and accuracy as seqeval gives them in its default mode; of no token 0."""
     pairs = [tag_pairs(gold, predicted) for gold, predicted in zip(golds, predictions, strict=True)]
     true, found = [[a for a, _ in note] for note in pairs], [[b for _, b in note] for note in pairs]
     scores: Any = precision_recall_fscore_support(true, found, average="micro", zero_division=0)  # type: ignore[arg-type]
     return {name: float(score) for name, score in zip("prf", scores, strict=False)} | {
-        "accuracy": float(accuracy_score(true, found))
+        "accuracy": float(accuracy_score(true, found)) if any(true) else 0.0
     }

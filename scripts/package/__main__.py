@@ -6,6 +6,7 @@ python -m scripts.package training/sample/bert/model-best metrics/sample/bert.js
 The wheel is searched for text of the notes before it is kept; the result lies beside it.
 """
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,6 +24,10 @@ from scripts.package.meta import FROM_METRICS, meta_fields
 
 if TYPE_CHECKING:
     from scripts.package.audit import Audit
+
+NAME = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")  # what setuptools leaves as it is
+NUMBER = "(0|[1-9][0-9]*)"
+VERSION = re.compile(rf"{NUMBER}(\.{NUMBER})*((a|b|rc|\.post|\.dev){NUMBER})*")  # PEP 440, spelt as wheels spell it
 
 
 def main(
@@ -42,21 +47,31 @@ def main(
     from scripts.package.build import LANG, build_wheel, check_loads, make_package
     from scripts.package.known import general_text, read_notes
 
+    check_names(name, version)
     trained = read_json(model / "meta.json", "train the model")
     results = read_json(metrics, "evaluate the model", "test_sha256", *FROM_METRICS)
     sources = check_sources(trained, results, corpus)
+    fields = meta_fields(results, sources)
     full_name = f"{LANG}_{name}-{version}"
     with tempfile.TemporaryDirectory() as folder, whole_folder(output / full_name) as destination:
         meta = Path(folder, "meta.json")
-        srsly.write_json(meta, {**trained, **meta_fields(results, sources)})
+        srsly.write_json(meta, {**trained, **fields})
         source = make_package(model, Path(folder), meta, name, version, results["encoder"])
         wheel = build_wheel(source)
         check_loads(wheel)
-        result = audit(wheel, read_notes(corpus), general_text(model, meta))
+        result = audit(wheel, read_notes(corpus), general_text(model, fields, name, version))
         check_audit(result, show_text)
         srsly.write_json(wheel.with_suffix(".whl.audit.json"), result.to_json())
         shutil.copytree(source, destination, dirs_exist_ok=True)
     msg.good(f"Packaged {output / full_name}")
+
+
+def check_names(name: str, version: str) -> None:
+    """RAISES (InputError): No Python package can be called so."""
+    if not NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot name a package: give one such as medner_bert, in lower-case letters.")
+    if not VERSION.fullmatch(version):
+        raise InputError(f"{version!r} cannot be the version of a package: give one such as 0.1.0.")
 
 
 def check_sources(trained: dict[str, Any], results: dict[str, Any], corpus: Path) -> list[dict[str, str]]:

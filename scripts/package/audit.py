@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import pickle
+import pickletools
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -113,7 +115,7 @@ def _is_specific(phrase: Phrase) -> bool:
 
 
 def read_leaves(data: bytes) -> Iterator[Leaf]:
-    """Every string in a file: of JSON, MessagePack and zip, as in a pipeline's weights, down to the last one inside."""
+    """Every string in a file: of JSON, MessagePack, zip, pickle and safetensors, down to the last one inside."""
     if data[:2] == b"PK" and zipfile.is_zipfile(io.BytesIO(data)):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for name in archive.namelist():
@@ -137,8 +139,32 @@ def _read_packed(data: bytes) -> Iterator[Leaf]:
         value = None
     if isinstance(value, dict | list):
         yield from _walk(value)
-    else:
-        yield from (Leaf(run.decode("ascii"), SHORTEST_NUMBER) for run in PRINTABLE.findall(data))
+        return
+    for value in (_read_header(data), _read_pickle(data)):
+        yield from _walk(value)
+    yield from (Leaf(run.decode("ascii"), SHORTEST_NUMBER) for run in PRINTABLE.findall(data))
+
+
+def _read_header(data: bytes) -> Any:
+    """The JSON that a safetensors file begins with, after its length in 8 bytes; nothing of other files."""
+    try:
+        return srsly.json_loads(data[8 : 8 + int.from_bytes(data[:8], "little")].decode("utf8"))
+    except ValueError:
+        return []
+
+
+def _read_pickle(data: bytes) -> list[Any]:
+    """The values that a pickle names, none of it run; nothing of other files.
+
+    Among its bytes a word may touch letters that stand for operations, as in "aspirinq".
+    """
+    values = []
+    try:
+        if data[:1] == pickle.PROTO:
+            values.extend(value for _, value, _ in pickletools.genops(data))
+    except Exception:  # bytes that are no pickle raise errors of any kind
+        pass
+    return values
 
 
 def _walk(value: Any) -> Iterator[Leaf]:

@@ -1,14 +1,18 @@
 """The fields of a package's meta.json, from which spaCy also writes its README."""
 
-from importlib.metadata import version
 from typing import Any
-
-from packaging.version import Version
 
 from scripts.corpus.terms import closed_sources
 
-# Installed with the package, each in the range that was tried: this version and its later patches.
-REQUIREMENTS = ("spacy", "spacy-transformers", "transformers", "torch")
+# Installed with the package: from the oldest versions that were tried together, with Python 3.11, up to the next minor
+# version after the newest, 3.8.18, 1.4.0, 4.53.2 and 2.14.1, tried with Python 3.11, 3.12 and 3.13. In November 2026
+# both found the same mentions; how to try them again is in RELEASING.md. Below them nothing was tried.
+RANGES = {
+    "spacy": ">=3.7.5,<3.9",  # medspaCy 1.3 needs one below 3.8
+    "spacy-transformers": ">=1.3.8,<1.5",
+    "transformers": ">=4.48.0,<4.54",  # the first with ModernBERT; spacy-transformers 1.4.0 needs one below 4.53.3
+    "torch": ">=2.4.0,<2.15",  # the first with a fused Adam for CPUs
+}
 SCORES = ("ents_p", "ents_r", "ents_f", "token_accuracy", "ents_per_type")
 FROM_METRICS = (*SCORES, "encoder", "corpus", "notes", "support")
 
@@ -24,6 +28,7 @@ def meta_fields(metrics: dict[str, Any], sources: list[dict[str, str]]) -> dict[
     corpus, *adapted = ({key: value for key, value in source.items() if key != "sha256"} for source in sources)
     encoder = metrics["encoder"]
     closed = closed_sources(sources)
+    undefined = "" if metrics["support"] else ", so recall and F1 are undefined"
     return {
         "description": f"Medical named entities: {encoder} fine-tuned on {corpus['name']} with medner.",
         "author": "medner",
@@ -33,14 +38,8 @@ def meta_fields(metrics: dict[str, Any], sources: list[dict[str, str]]) -> dict[
         "notes": (
             f"The code is under the MIT licence; the notes of {corpus['name']} that it was trained on:"
             f" {corpus['license']}. Scores are strict matches on {metrics['notes']} test notes of {metrics['corpus']},"
-            f" {metrics['support']:,} mentions. The wheel was searched for words and 3-grams of the notes, and none was"
-            " found; what the weights may have memorised, no such search can tell."
+            f" {metrics['support']:,} mentions{undefined}. The wheel was searched for words and 3-grams of the"
+            " notes, and none was found; what the weights may have memorised, no such search can tell."
         ),
-        "requirements": [tried_range(name) for name in REQUIREMENTS],
+        "requirements": [name + versions for name, versions in RANGES.items()],
     }
-
-
-def tried_range(name: str) -> str:
-    """A requirement on the installed version of a library and its later patches."""
-    tried = Version(version(name))
-    return f"{name}>={tried.base_version},<{tried.major}.{tried.minor + 1}.0"

@@ -1,5 +1,6 @@
 """Pages and tables from Jinja templates: the environment of every stage that writes one."""
 
+import shlex
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -20,5 +21,6 @@ def create_environment(templates: Path) -> Environment:
     )
     environment.filters["percent"] = lambda value: f"{100 * value:.2f}"
     environment.filters["points"] = lambda value: f"{100 * value:+.2f}"
+    environment.filters["quoted"] = shlex.quote  # for a command line
     environment.filters["number"] = lambda value: f"{value:,.0f}"
     return environment

@@ -58,10 +58,6 @@ def load_encoder(name: str, seed: int) -> Encoder:
         )
     tokenizer = AutoTokenizer.from_pretrained(name)
     vocabulary = read_vocabulary(tokenizer, name)
-    if len(tokenizer) > config.vocab_size:
-        raise InputError(
-            f"The encoder '{name}' cannot be trained further: it lacks vectors for pieces of its tokenizer."
-        )
     model = _load_model(name, config, seed)
     length = min(config.max_position_embeddings, tokenizer.model_max_length)
     return Encoder(name, model, tokenizer, vocabulary, MASKINGS[config.model_type], width, length)

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from transformers.modeling_utils import PreTrainedModel
-from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
 from .cores import Cores
-from .pieces import JoinedPieces, special_pieces
+from .pieces import JoinedPieces
 from .weights import longest_window
 
 # Pieces computed at once, and how many of these may be padding before one more batch costs less: by a core, by a core
@@ -43,23 +42,24 @@ class Batch(NamedTuple):
 
 def make_batches(
     encoder: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerFast,
+    special: tuple[list[int], list[int]],
     notes: JoinedPieces,
     threads: int,
     in_tiles: bool,
 ) -> Iterator[Batch]:
     """Yield all windows, those of similar length together.
 
+    special (tuple[list[int], list[int]]): The pieces before and after each, as `special_pieces` gives them.
     threads (int): How many compute, each a batch of its own; 0 for this thread alone.
     in_tiles (bool): Whether widths are to fill tiles.
     """
-    before, after = special_pieces(tokenizer)
+    before, after = special
     widths = notes.windows @ (-1, 1) + len(before) + len(after)
     if in_tiles:
         widths = np.minimum(fill_tiles(widths), longest_window(encoder))
     most, spare = batch_sizes(encoder.device, threads, in_tiles, int(widths.sum()))
     for group in group_by_length(widths, most, spare):
-        ids = np.full((len(group), int(widths[group[-1]])), tokenizer.pad_token_id, dtype=np.int64)
+        ids = np.full((len(group), int(widths[group[-1]])), encoder.config.pad_token_id or 0, dtype=np.int64)
         mask = np.zeros_like(ids)
         for i, (start, end) in enumerate(notes.windows[group]):
             filled = [*before, *notes.ids[start:end], *after]

@@ -6,7 +6,7 @@ what a model reads. The recognizer and the reader of training notes leave such t
 
 import unicodedata
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, SENT_START
@@ -58,7 +58,8 @@ def _take(doc: Doc, tokens: np.ndarray) -> Doc:
     number = np.cumsum(entities == BEGINS)  # of the entity that a token is in
     lost_begin = (entities[tokens] == GOES_ON) & (np.diff(number[tokens], prepend=-1) > 0)
     begins = np.where(lost_begin, BEGINS, entities[tokens])
-    taken.from_array(attributes, np.array([begins, *(values[tokens] for values in others)]).T)
+    rows: Any = np.array([begins, *(values[tokens] for values in others)]).T
+    taken.from_array(attributes, rows)
     if Doc.has_extension("trf_data") and doc._.trf_data is not None:
         taken._.trf_data = wrap(unwrap(doc._.trf_data)[tokens])
     return taken

@@ -91,7 +91,7 @@ class BatchRecognizer(EntityRecognizer):
 
     def predict(self, docs: Sequence[Doc]) -> Any:
         """RETURNS (list): What `set_annotations` takes, one for each Doc."""
-        docs = [docs] if isinstance(docs, Doc) else list(docs)
+        docs = list[Doc]([docs] if isinstance(docs, Doc) else docs)
         seen = [see(doc) for doc in docs]
         if all(part.doc is doc for part, doc in zip(seen, docs, strict=True)):
             return self._predict(docs)

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from spacy.attrs import IDX, LENGTH
 from spacy.tokens import Doc
-from transformers.tokenization_utils_fast import PreTrainedTokenizerFast, TokenizerFast
+from tokenizers import Tokenizer
+from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
 
 class Pieces(NamedTuple):
@@ -42,10 +43,10 @@ class JoinedPieces(NamedTuple):
     counts: np.ndarray
 
 
-def read_pieces(backend: TokenizerFast, docs: Sequence[Doc]) -> list[Pieces]:
+def read_pieces(backend: Tokenizer, docs: Sequence[Doc]) -> list[Pieces]:
     """Cut each note into wordpieces, once and to its end, and find their tokens.
 
-    backend (TokenizerFast): One that neither truncates nor pads.
+    backend (Tokenizer): One that neither truncates nor pads.
     """
     texts = [doc.text for doc in docs]
     encodings = backend.encode_batch(texts, add_special_tokens=False)
@@ -93,7 +94,7 @@ def find_tokens(pieces: Sequence[Pieces], lengths: Sequence[int]) -> tuple[np.nd
     return np.repeat(first - starts[:-1], counts) + np.arange(starts[-1]), starts
 
 
-def special_pieces(tokenizer: TokenizerFast | PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+def special_pieces(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
     """The ids of the pieces that the encoder expects before and after a text, such as [CLS] and [SEP].
 
     They are put there by the backend's post-processor, if it has one. Hugging Face's class does not always know them:

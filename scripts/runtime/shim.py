@@ -1,23 +1,26 @@
 """The encoder and its tokenizer inside a layer of thinc's: precision, cores, updates, and how they are saved."""
 
 import copy
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
+import transformers
 from spacy_transformers.data_classes import HFObjects
 from spacy_transformers.layers.hf_shim import HFShim
 from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
 from thinc.api import Model, Optimizer
+from tokenizers import Tokenizer
 from transformers.modeling_utils import PreTrainedModel
-from transformers.tokenization_utils_fast import PreTrainedTokenizerFast, TokenizerFast
+from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
 from .batches import CORE_BATCH
 from .cores import Cores
 from .hardware import has_fast_bfloat16, has_packed_bfloat16, has_tiles
-from .layers import LeanModel, PackedLinear, replace_layers
+from .layers import LeanModel, PackedLinear, convert_weights, replace_layers
 from .optimizer import DenseGradient, FusedAdam, can_fuse
 from .weights import check_vocabulary
 
@@ -41,7 +44,7 @@ class EncoderShim(HFShim):
     def _forget(self) -> None:
         """Forget what belongs to an encoder that is replaced."""
         self._copy: PreTrainedModel | None = None
-        self._backend: TokenizerFast | None = None
+        self._backend: Tokenizer | None = None
         self._adam: FusedAdam | None = None
         self._embedding_gradient = DenseGradient()
 
@@ -56,7 +59,7 @@ class EncoderShim(HFShim):
         return self._hfmodel.tokenizer
 
     @property
-    def backend(self) -> TokenizerFast:
+    def backend(self) -> Tokenizer:
         """The tokenizer's own one inside, which cuts nothing off: a copy, whatever users set in theirs, and when."""
         if self._backend is None:
             backend = copy.deepcopy(self.tokenizer.backend_tokenizer)
@@ -126,7 +129,7 @@ class EncoderShim(HFShim):
 
     def _make_copy(self) -> PreTrainedModel:
         reader: Any = copy.deepcopy(self.encoder)  # Any: pyright does not see through the decorator of `to`
-        reader.to(self.dtype).eval()
+        convert_weights(reader.eval(), self.dtype)
         if self.device.type == "cpu" and has_packed_bfloat16():
             replace_layers(reader, torch.nn.Linear, partial(PackedLinear, rows=CORE_BATCH[0]))
         return reader
@@ -147,8 +150,18 @@ class EncoderShim(HFShim):
         return {**vars(self), "_copy": None, "_backend": None}
 
     def from_bytes(self, bytes_data: bytes) -> "EncoderShim":
+        """RAISES (ValueError): The weights are not those of the encoder that this version of transformers builds."""
         self._forget()
-        return super().from_bytes(bytes_data)
+        with warnings.catch_warnings():
+            # spacy-transformers 1.4 would go on with random weights
+            warnings.filterwarnings("error", message="Error loading saved torch state_dict")
+            try:
+                return super().from_bytes(bytes_data)
+            except UserWarning as warning:
+                version = transformers.__version__
+                raise ValueError(
+                    f"transformers {version} builds the encoder of this pipeline with other weights."
+                ) from warning
 
     @contextmanager
     def use_params(self, params: dict) -> Iterator[None]:

@@ -100,7 +100,7 @@ def encode(
     limit = find_limit(shim, model.attrs["window"])
     notes = join_pieces(pieces, [cut_windows(note, limit) for note in pieces], [len(doc) for doc in docs])
     threads = torch.get_num_threads() if cores else 0
-    batches = list(make_batches(encoder, shim.tokenizer, notes, threads, shim.in_tiles))
+    batches = list(make_batches(encoder, special_pieces(shim.backend), notes, threads, shim.in_tiles))
     return compute(encoder, cores, batches)
 
 

@@ -10,6 +10,7 @@ import typer
 from wasabi import msg
 
 from scripts import cli
+from scripts.cli import InputError
 from scripts.corpus.terms import read_terms
 from scripts.encoders import UNLABELLED, is_adapted
 from scripts.files import hash_file, whole_folder
@@ -33,12 +34,15 @@ def main(
     from scripts.corpus.pipelines import add_sources, reset_strings
     from scripts.encoders import check_encoder
     from scripts.runtime.libc import return_freed_blocks
+    from scripts.train.mentions import check_mentions
     from scripts.train.schedule import schedule
 
     return_freed_blocks()
     cli.use_gpu(gpu)
+    check_paths(corpus, output, encoder)
     width = check_encoder(encoder)
     sources = list_sources(corpus, encoder)
+    check_mentions(corpus)
     with whole_folder(output) as folder:
         overrides = {
             "paths.train": str(corpus / "train.spacy"),
@@ -52,6 +56,13 @@ def main(
             reset_strings(pipeline)
             add_sources(pipeline, sources)
     msg.good(f"Trained {output}")
+
+
+def check_paths(*paths: str | Path) -> None:
+    """RAISES (InputError): A path holds what spaCy's configs take for a variable."""
+    for path in map(str, paths):
+        if "${" in path:
+            raise InputError(f"{path} cannot be used, for spaCy takes ${{}} for a variable: give a link to it.")
 
 
 def list_sources(corpus: Path, encoder: str) -> list[dict[str, str]]:

@@ -1,7 +1,9 @@
 """Comparing models: tables, tests, several seeds, and a report that keeps the notes' text to itself."""
 
+import html
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -247,3 +249,10 @@ def test_a_label_that_only_one_model_knows_counts_as_zero(place):
 def test_a_missing_result_is_reported(place):
     done = place.run(place.folder / "bert.json")
     assert_fails(done, "bert.json does not exist: evaluate the model first")
+
+
+def test_the_command_of_the_report_can_be_pasted_whatever_the_corpus_is_called(tmp_path):
+    place = Evaluated(tmp_path, corpus="o'neil's notes")
+    assert place.run(place.add("bert", make_docs()), place.add("albert", make_docs())).code == 0
+    command = html.unescape(place.read("report.html").partition("<pre><code>")[2].partition("</code>")[0])
+    assert shlex.split(command)[-2:] == ["--vars.corpus", "o'neil's notes"]

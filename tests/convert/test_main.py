@@ -223,9 +223,10 @@ def test_a_missing_archive_of_a_known_corpus_is_reported(tmp_path):
     assert_fails(done, "has no i2b2_Beth_Train_Release", without=tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", ""])
-def test_a_name_that_leads_out_of_the_folders_is_refused(name, tmp_path):
-    done = convert(name, ASSETS, tmp_path / "out")
+@pytest.mark.parametrize("name", ["../up", "a/b", "a\\b", ".hidden", "-x", "a$b", 'a"b', "a\nb", "a\x1b[0m", ""])
+def test_a_name_that_leads_out_of_the_folders_or_that_weasel_cannot_take_is_refused(name, tmp_path):
+    done = convert("--", name, ASSETS, tmp_path / "out")
+    assert "\x1b[0m'" not in done.output
     assert_fails(done, "cannot name a corpus", "--vars.source", without=tmp_path / "out")
 
 

@@ -2,18 +2,20 @@
 
 import io
 import json
+import pickle
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import srsly
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.package.audit import Leaf, audit, collect_terms, read_leaves
 
-NOTES = ["Mr. Quendrick takes Zorblattin twice daily .\nMRN 90817263 .", "Denies the old wobbly cough ."]
+NOTES = ["Mr. Quendrick takes Zorblattin twice daily .\nMRN 90817263 .", "Denies the old wobbly cough and rash ."]
 GENERAL = ["takes", "twice", "daily", "denies", "the", "old", "cough", "wobbly"]
 
 
@@ -42,6 +44,13 @@ PLANTED = {
     "compressed zip": zipped(data=zipped(data=b"zorblattin")),
     "weights": np.random.default_rng(0).bytes(100_000) + b"\x00zorblattin\x00" + np.random.default_rng(1).bytes(9),
     "array": srsly.msgpack_dumps({"W": np.frombuffer(b"\xff\xfe\xfd\x00zorblattin\x00\x00", dtype=np.uint8)}),
+    "pickle": pickle.dumps({"encoder.zorblattin": 1.5}, protocol=2),  # in its bytes "zorblattinq"
+    "number in a pickle": pickle.dumps([90817263], protocol=2),
+    "bytes in a pickle": pickle.dumps(srsly.msgpack_dumps(["zorblattin"]), protocol=4),
+    "after a pickle": pickle.dumps("other", protocol=2) + b"\xff\x00zorblattin\x00",
+    "cut pickle": pickle.dumps(["zorblattin", "x" * 50], protocol=2)[:-9],
+    "safetensors": safetensors.numpy.save({"rash": np.ones(3, dtype=np.float32)}),
+    "metadata of safetensors": safetensors.numpy.save({}, {"note": "rash"}),
     "phrase of general words": b"they said: the old, wobbly one",
     "phrase in weights": b"\xff\xfe\x00\x00\x00the old wobbly\xff",
     "number": b"id: 90817263",

@@ -1,10 +1,13 @@
 """The fields of a package's meta.json: licence, sources and scores."""
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from scripts.corpus.terms import ASSETS, terms_of
 from scripts.encoders import UNLABELLED
-from scripts.package.meta import REQUIREMENTS, SCORES, meta_fields, tried_range
+from scripts.package.meta import RANGES, SCORES, meta_fields
+from tests.paths import ROOT
 
 METRICS = {"encoder": "bert-compact", "corpus": "sample", "notes": 24, "support": 1694, **dict.fromkeys(SCORES, 0.5)}
 
@@ -39,11 +42,27 @@ def test_an_adapted_encoder_closes_a_model_of_open_notes():
     assert found["license"] == UNLABELLED["license"] and found["sources"][-1] == UNLABELLED
 
 
+def test_scores_without_mentions_are_said_to_be_undefined():
+    sources = [terms_of("ward", ASSETS).to_source()]
+    assert "undefined" not in meta_fields(METRICS, sources)["notes"]
+    assert "0 mentions, so recall and F1 are undefined." in meta_fields({**METRICS, "support": 0}, sources)["notes"]
+
+
 def test_the_notes_say_what_was_measured_on_what():
     notes = fields(terms_of("ward", ASSETS).to_source())["notes"]
     assert "24 test notes of sample, 1,694 mentions" in notes and "the terms of ward" in notes
 
 
-def test_libraries_are_required_in_the_range_that_was_tried():
-    for name in REQUIREMENTS:
-        assert tried_range(name).startswith(f"{name}>=") and "<" in tried_range(name)
+def test_libraries_are_required_from_one_version_up_to_another():
+    required = [Requirement(text) for text in fields(terms_of("sample", ASSETS).to_source())["requirements"]]
+    assert {requirement.name: requirement.specifier for requirement in required} == {
+        name: SpecifierSet(versions) for name, versions in RANGES.items()
+    }
+    assert all({bound.operator for bound in requirement.specifier} == {">=", "<"} for requirement in required)
+
+
+def test_the_libraries_of_the_project_are_in_the_ranges_of_its_packages():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf8").splitlines()
+    pins = dict(line.partition("#")[0].strip().split("==") for line in lines if "==" in line)
+    outside = {name: pins[name] for name, versions in RANGES.items() if pins[name] not in SpecifierSet(versions)}
+    assert not outside

@@ -96,7 +96,7 @@ def test_notes_come_back_when_a_batch_is_taken_however_long_they_are(nlp: Langua
     set_batch(90)
     long = "she denies chest pain . " * 300
     notes: queue.Queue = queue.Queue()
-    docs = nlp.pipe(iter(notes.get, None), batch_size=4)
+    docs: Any = nlp.pipe(iter(notes.get, None), batch_size=4)
     for text in (long, "pain", "pain", "pain", "pain", long, long, "pain"):
         notes.put(text)
     assert [len(next(docs)) for _ in range(8)] == [1500, 1, 1, 1, 1, 1500, 1500, 1]

@@ -6,6 +6,7 @@ import os
 import threading
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 import pytest
 import torch
@@ -106,9 +107,10 @@ def test_processes_annotate_while_streams_are_open(bert: Path):
     nlp = build(bert)
     transformer_of(nlp).cfg["max_batch_items"] = 50
     alone = [spans(nlp(text)) for text in LINES]
-    unread, closed = nlp.pipe(LINES), nlp.pipe(LINES)
-    next(unread), next(closed)
+    unread, closed = (cast(Any, nlp.pipe(LINES)) for _ in range(2))
+    firsts = [spans(next(stream)) for stream in (unread, closed)]
     closed.close()
+    assert firsts == [alone[0]] * 2
     assert [*map(spans, nlp.pipe(LINES, n_process=2, batch_size=4))] == alone
     assert [*map(spans, unread)] == alone[1:]
 

@@ -12,7 +12,15 @@ from scripts import runtime
 from tests.paths import ROOT
 
 FILES = sorted(Path(runtime.__file__).parent.glob("*.py"))
-PACKAGES = {"numpy", "spacy", "spacy_transformers", "thinc", "torch", "transformers"}  # what a package requires
+PACKAGES = {
+    "numpy",
+    "spacy",
+    "spacy_transformers",
+    "thinc",
+    "tokenizers",
+    "torch",
+    "transformers",
+}  # what a package requires; transformers the tokenizers
 UNIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 
 # Prints what our tokenizer loads beside what spaCy loads.

@@ -1,12 +1,16 @@
 """The encoder in its layer: its precision, and predictions that follow its weights wherever these come from."""
 
 import copy
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import spacy
+import srsly
 import torch
+import transformers
 from spacy.language import Language
 from thinc.api import Adam, Linear
 
@@ -138,3 +142,27 @@ def test_a_saved_pipeline_predicts_the_same(encoder: Path, precision: str, tmp_p
     weights = shim_of(again).encoder.state_dict()
     assert all(tensor.dtype == torch.float32 for name, tensor in weights.items() if tensor.is_floating_point())
     assert not any("pooler" in name for name in weights)
+
+
+def test_weights_that_another_transformers_would_build_are_refused(bert: Path):
+    """spacy-transformers would go on with random ones."""
+    nlp = build(bert)
+    saved: Any = srsly.msgpack_loads(shim_of(nlp).to_bytes())
+    state = torch.load(io.BytesIO(saved["state"]))
+    state.pop("embeddings.LayerNorm.weight")
+    changed = io.BytesIO()
+    torch.save(state, changed)
+    with pytest.raises(
+        ValueError, match=f"transformers {transformers.__version__} builds the encoder of this pipeline"
+    ):
+        shim_of(nlp).from_bytes(srsly.msgpack_dumps({**saved, "state": changed.getvalue()}))
+
+
+def test_a_reader_in_bfloat16_keeps_what_is_no_weight(bert: Path):
+    """Such as the frequencies by which ModernBERT tells places apart."""
+    nlp = build(bert, precision="bfloat16")
+    exact = torch.tensor([1.0001])
+    shim_of(nlp).encoder.register_buffer("frequencies", exact)
+    with shim_of(nlp).computing(False) as reader:
+        assert {weights.dtype for weights in reader.parameters()} == {torch.bfloat16}
+        assert reader.get_buffer("frequencies").equal(exact)

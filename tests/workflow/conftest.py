@@ -8,7 +8,7 @@ import pytest
 from tests.planted import VARS, plant_notes
 from tests.projects import SETTINGS, Project, copy_project
 
-OWN_PROJECT = {"test_distill", "test_pretrain"}  # need neither
+OWN_PROJECT = {"test_distill", "test_gaps", "test_pretrain"}  # need neither
 
 
 @pytest.fixture(scope="session")

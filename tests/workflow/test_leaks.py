@@ -75,7 +75,7 @@ def test_stock_packaging_leaks_and_the_audit_catches_it(ward, tmp_path):
     stock_package(model, tmp_path, name="stock", version="1", create_sdist=False, create_wheel=True)
     (wheel,) = tmp_path.glob("en_stock-1/dist/*.whl")
     assert all(word in texts_of(wheel) for word in PLANTED)
-    result = audit(wheel, [NOTE], general_text(model, model / "meta.json"))
+    result = audit(wheel, [NOTE], general_text(model, {}, "stock", "1"))
     assert list(result.hits) == ["en_stock/en_stock-1/vocab/strings.json"]
     assert set(PLANTED) <= result.hits["en_stock/en_stock-1/vocab/strings.json"].words
 

@@ -1,6 +1,7 @@
 """The whole workflow, run for real on a few notes with one epoch."""
 
 import json
+import shlex
 import shutil
 import zipfile
 from pathlib import Path
@@ -228,13 +229,42 @@ def test_an_encoder_of_the_hub_keeps_its_whole_name(workflow):
         assert encoder_name(nlp) == expected
 
 
-def test_a_folder_with_a_blank_in_its_name_is_taken(workflow, tmp_path):
-    source = tmp_path / "my notes"
+@pytest.mark.parametrize("name", ["my notes", "o'neil", "Ärztebriefe 日本", "50% #1; {a} [b] & c"])
+def test_odd_names_of_folders_and_corpora_are_taken(name, workflow, tmp_path):
+    source = tmp_path / name
     shutil.copytree(workflow.path("assets/sample/concepts"), source)
-    settings = ["--vars.corpus", "mine", "--vars.source", str(source)]
+    settings = ["--vars.corpus", name, "--vars.source", str(source)]
     done = workflow.run("-m", "spacy", "project", "run", "convert", ".", *settings)
-    assert done.returncode == 0, done.stdout
-    assert json_of(workflow, "corpus/mine/conversion.json")["corpus"] == "mine"
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json_of(workflow, f"corpus/{name}/conversion.json")["corpus"] == name
+    again = workflow.run("-m", "spacy", "project", "run", "convert", ".", *settings)
+    assert "nothing changed" in again.stdout
+
+
+def test_every_command_takes_odd_names(workflow):
+    """Of each command the script's words, with such names in all variables that take one."""
+    names = {"corpus": "o'neil's notes", "source": "/d/my notes", "text": "it's/my text", "teacher": "a b",
+             "bert": "/o'neil/b", "albert": "/x y/a", "repo": "user/it's"}  # fmt: skip
+    settings = [word for name, value in names.items() for word in (f"--vars.{name}", value)]
+    for command in PROJECT["commands"]:
+        done = workflow.run("-m", "spacy", "project", "run", command["name"], ".", "--dry", *settings)
+        assert done.returncode == 0, done.stdout + done.stderr
+        ran = [shlex.split(line.partition(": ")[2]) for line in done.stdout.splitlines() if "Running command" in line]
+        assert len(ran) == len(command["script"])
+        for words, line in zip(ran, command["script"], strict=True):
+            assert len(words) == len(line.split()), words
+
+
+def test_a_folder_that_weasel_cannot_take_is_converted_directly(workflow, tmp_path):
+    source = tmp_path / "a$b"
+    shutil.copytree(workflow.path("assets/sample/concepts"), source)
+    done = workflow.run("-m", "scripts.convert", "dollars", str(source), "corpus/dollars")
+    assert done.returncode == 0, done.stdout + done.stderr
+    link = tmp_path / "link"
+    link.symlink_to(source)
+    settings = ["--vars.corpus", "linked", "--vars.source", str(link)]
+    done = workflow.run("-m", "spacy", "project", "run", "convert", ".", *settings)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_an_albert_without_its_vocabulary_file_is_reported(workflow, tmp_path):
