@@ -11,13 +11,15 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from spacy import about
 from spacy.cli.package import package
-from spacy.util import load_config, registry
+from spacy.util import get_minor_version_range, load_config, registry
 from thinc.api import Config
 
 from scripts import runtime
 from scripts.cli import InputError
 from scripts.corpus.pipelines import reset_strings
+from scripts.package.meta import RANGES
 from scripts.runtime import architectures, component, fork, ner, tokenizer  # noqa: F401  (fill NAMES)
 
 LANG = "en"
@@ -44,6 +46,7 @@ def make_package(model: Path, folder: Path, meta: Path, name: str, version: str,
     package(model, folder, meta, name=name, version=version, silent=False, create_sdist=False)
     full_name = f"{LANG}_{name}"
     source = folder / f"{full_name}-{version}"
+    state_versions(source)
     code = add_runtime(source, source / full_name)
     pipeline = pipeline_of(source)
     config = pin_names(load_config(pipeline / "config.cfg"), code)
@@ -56,6 +59,13 @@ def pipeline_of(source: Path) -> Path:
     """The folder of the pipeline in a package's folder."""
     (config,) = source.glob("*/*/config.cfg")
     return config.parent
+
+
+def state_versions(source: Path) -> None:
+    """Say which versions of spaCy a package takes; spaCy's `package` states the one that runs and its later patches."""
+    for path in [*source.rglob("meta.json"), *source.rglob("README.md")]:
+        text = path.read_text(encoding="utf8")
+        path.write_text(text.replace(get_minor_version_range(about.__version__), RANGES["spacy"]), encoding="utf8")
 
 
 def add_runtime(source: Path, module: Path) -> str:

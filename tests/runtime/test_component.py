@@ -284,4 +284,4 @@ def test_both_configs_use_it():
     assert len(configs) == 2
     for config in configs:
         assert config["components"]["transformer"]["factory"] == component.FACTORY
-        assert config["nlp"]["batch_size"] == 1000  # spaCy's own; the encoder reads ahead no further
+        assert config["nlp"]["batch_size"] == 4000  # so that short texts, too, are enough for the cores

@@ -13,18 +13,20 @@ def whole(number: int) -> int:
     return number
 
 
-@given(st.lists(st.integers(0, 12), max_size=60), st.integers(1, 20))
-def test_lists_end_at_their_size(sizes: list[int], limit: int):
-    lists = list(cut(sizes, whole, limit))
+@given(st.lists(st.integers(0, 12), max_size=60), st.integers(1, 20), st.none() | st.integers(1, 8))
+def test_lists_end_at_their_size_or_number(sizes: list[int], limit: int, most: int | None):
+    lists = list(cut(sizes, whole, limit, most))
     assert [size for part in lists for size in part] == sizes
     for number, part in enumerate(lists):
         assert sum(part[:-1]) < limit
-        assert sum(part) >= limit or number == len(lists) - 1
+        assert most is None or len(part) <= most
+        assert sum(part) >= limit or len(part) == most or number == len(lists) - 1
 
 
-def test_the_item_that_fills_a_list_is_its_last():
-    assert list(cut([1, 1, 1, 9, 1, 5, 5], whole, 8)) == [[1, 1, 1, 9], [1, 5, 5]]
-    assert list(cut([], whole, 8)) == []
+@pytest.mark.parametrize(("most", "expected"), [(None, [[1, 1, 1, 9], [1, 5, 5]]), (3, [[1, 1, 1], [9], [1, 5, 5]])])
+def test_the_item_that_fills_a_list_is_its_last(most: int | None, expected: list[list[int]]):
+    assert list(cut([1, 1, 1, 9, 1, 5, 5], whole, 8, most)) == expected
+    assert list(cut([], whole, 8, most)) == []
 
 
 def test_a_list_is_there_as_soon_as_it_is_full():

@@ -31,3 +31,8 @@ def test_a_gpu_is_asked_itself(monkeypatch: pytest.MonkeyPatch, set_tiles: Calla
     has_fast_bfloat16(torch.device("cuda"))
     assert asked == [False]
     assert has_fast_bfloat16(torch.device("mps")) is False
+
+
+def test_a_torch_that_does_not_know_the_instructions_computes_in_float32(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not has_fast_bfloat16(torch.device("cpu")) and not has_tiles()

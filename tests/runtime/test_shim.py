@@ -152,9 +152,7 @@ def test_weights_that_another_transformers_would_build_are_refused(bert: Path):
     state.pop("embeddings.LayerNorm.weight")
     changed = io.BytesIO()
     torch.save(state, changed)
-    with pytest.raises(
-        ValueError, match=f"transformers {transformers.__version__} builds the encoder of this pipeline"
-    ):
+    with pytest.raises(ValueError, match=f"transformers {transformers.__version__} builds the encoder"):
         shim_of(nlp).from_bytes(srsly.msgpack_dumps({**saved, "state": changed.getvalue()}))
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,9 @@ def environment(request: pytest.FixtureRequest, workflow: Project, tmp_path_fact
         python = folder / "bin" / "python"
         wheels = [str(path) for path in workflow.path("packages").glob("*/dist/*.whl")]
         assert len(wheels) == 2
-        run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wheels)
+        # Elsewhere the newest torch that is allowed is tried; here the one that all other tests have
+        torch = [f"torch=={version('torch').split('+')[0]}"] if request.param == sys.executable else []
+        run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *torch, *wheels)
         yield python
     finally:
         shutil.rmtree(folder)
