@@ -70,8 +70,8 @@ class TokenTransformer(Transformer):
 
     def _begin(self, docs: list[Doc]) -> Any:
         """What `set_annotations` takes."""
-        model: Any = self.model
-        return model.begin(docs) if any(map(len, docs)) else self.predict(docs)
+        begin = getattr(self.model, "begin", self.predict)  # another layer's vectors are there at once
+        return begin(docs) if any(map(len, docs)) else self.predict(docs)
 
     def _finish(self, docs: list[Doc], vectors: Any) -> list[Doc]:
         self.set_annotations(docs, vectors)

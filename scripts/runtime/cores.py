@@ -19,7 +19,8 @@ class Cores:
     def __init__(self) -> None:
         self._life = 0
         self.forget()
-        EVERY.add(self)
+        with _starting:
+            _every.add(self)
 
     def __reduce__(self) -> tuple:
         return Cores, ()
@@ -28,20 +29,20 @@ class Cores:
         """Begin again without threads; a task given before is left to whoever asks for its result."""
         self._life += 1
         self._turn = threading.Condition()
-        self._waiting: deque[ref[Task]] = deque()  # weak: what no stream waits for any more is not computed
+        # By the thread that waits, which take turns; weak, as what no stream waits for any more is not computed
+        self._waiting: dict[int, deque[ref[Task]]] = {}
         self._workers = self._running = self._paused = self._size = 0
         self._executor: ThreadPoolExecutor | None = None
 
     def submit(self, calls: Sequence[Callable[[], Any]]) -> list["Task"]:
         """Let the threads compute, in order, one call after another; there are as many as torch has set here."""
         with self._turn:
-            self._start(torch.get_num_threads())
+            self._start(count_threads())
             tasks = [Task(self, call, self._life if self._size else None) for call in calls]
-            self._waiting.extend(map(ref, tasks))
-            missing = max(0, min(self._size - self._workers, len(tasks)))
-            self._workers += missing
-        for _ in range(missing):
-            self._go_on()
+            self._waiting.setdefault(threading.get_ident(), deque()).extend(map(ref, tasks))
+            for _ in range(min(self._size - self._workers, len(tasks))):
+                self._go_on()
+                self._workers += 1
         return tasks
 
     def _start(self, size: int) -> None:
@@ -49,15 +50,19 @@ class Cores:
         if size == self._size:
             return
         executor, ready = ThreadPoolExecutor(size, initializer=compute_alone), threading.Barrier(size + 1)
-        try:
-            for _ in range(size):
-                executor.submit(ready.wait)
-            ready.wait()
-            self._executor, self._size = executor, size
-        except RuntimeError:  # the interpreter ends and starts no thread
-            ready.abort()
-            self._end()
-        torch.set_num_threads(size)  # a thread yet to come computes with as many as were set last
+        with _starting:
+            try:
+                for _ in range(size):
+                    executor.submit(ready.wait)
+                ready.wait()
+                self._executor, self._size = executor, size
+            except BaseException as error:
+                ready.abort()
+                self._end()
+                if not isinstance(error, RuntimeError):  # which says that the interpreter ends and starts no thread
+                    raise
+            finally:
+                torch.set_num_threads(size)  # a thread yet to come computes with as many as were set last
 
     def _go_on(self) -> None:
         """Let a thread compute what waits first. Each time anew, so that little is left to do when a program ends."""
@@ -80,7 +85,7 @@ class Cores:
     def _work(self) -> None:
         with self._turn:
             self._turn.wait_for(lambda: not self._paused)
-            task = next(filter(None, (self._waiting.popleft()() for _ in range(len(self._waiting)))), None)
+            task = self._take()
             if task is None:
                 self._workers -= 1
                 return
@@ -91,6 +96,17 @@ class Cores:
             self._running -= 1
             self._turn.notify_all()
         self._go_on()
+
+    def _take(self) -> "Task | None":
+        while self._waiting:
+            thread, tasks = next(iter(self._waiting.items()))
+            del self._waiting[thread]
+            task = tasks.popleft()() if tasks else None
+            if tasks:
+                self._waiting[thread] = tasks
+            if task is not None:
+                return task
+        return None
 
     def pause(self) -> None:
         """Wait until no thread computes, and let none begin."""
@@ -104,7 +120,28 @@ class Cores:
             self._turn.notify_all()
 
 
-EVERY: WeakSet[Cores] = WeakSet()
+_every: WeakSet[Cores] = WeakSet()
+_starting = threading.RLock()
+
+
+def list_cores() -> list[Cores]:
+    """Those of all pipelines."""
+    with _starting:
+        return list(_every)
+
+
+def count_threads() -> int:
+    """The threads that torch has set here; not while cores start, when those of a new thread would be one for good."""
+    with _starting:
+        return torch.get_num_threads()
+
+
+def forget_all() -> None:
+    """In the child of a fork, which has none of the threads."""
+    global _starting
+    _starting = threading.RLock()
+    for cores in list_cores():
+        cores.forget()
 
 
 class Task:

@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 
-from .cores import EVERY, Cores
+from .cores import Cores, forget_all, list_cores
 
 _SETTING = "TOKENIZERS_PARALLELISM"
 _set_here = False
@@ -19,7 +19,7 @@ def before_fork() -> None:
     """
     global _set_here
     _forking.acquire()
-    for cores in list(EVERY):
+    for cores in list_cores():
         cores.pause()
         _paused.append(cores)
     _set_here = _SETTING not in os.environ
@@ -29,7 +29,7 @@ def before_fork() -> None:
 
 def after_fork_in_parent() -> None:
     if _set_here:
-        del os.environ[_SETTING]
+        os.environ.pop(_SETTING, None)
     while _paused:
         _paused.pop().resume()
     _forking.release()
@@ -43,8 +43,7 @@ def after_fork_in_child() -> None:
     global _forking
     _forking = threading.Lock()
     _paused.clear()
-    for cores in list(EVERY):
-        cores.forget()
+    forget_all()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

@@ -1,7 +1,8 @@
 """Characters that nobody sees: control characters, byte-order marks, soft hyphens and their like.
 
-Encoders' normalizers take them away, so a token of nothing else has no wordpieces, and a zero vector, and is no part of
-what a model reads. The recognizer and the reader of training notes leave such tokens out.
+The normalizers of BERT's and ALBERT's tokenizers take most of them away, and then a token of nothing else has a zero
+vector. By whichever encoder, the recognizer and the reader of training notes leave such tokens out. That all characters
+without wordpieces are among them is tested; others are as well, such as accents of their own and unassigned ones.
 """
 
 import unicodedata

@@ -32,10 +32,11 @@ class TokenListener(TransformerListener):
 def listen(model: TokenListener, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
     if is_train and model._outputs is not None:
         model.verify_inputs(docs)
-        return [unwrap(data) for data in model._outputs], lambda gradients: _pass_back(model, gradients)
+        vectors = [_check(doc, unwrap(data)) for doc, data in zip(docs, model._outputs, strict=True)]
+        return vectors, lambda gradients: _pass_back(model, gradients)
     # Trained with a transformer that is frozen and annotates, or predicting
-    starting, model.starting = model.starting, False
-    vectors = [_blank(model, doc) if starting or not len(doc) else _read(doc) for doc in docs]
+    model.starting &= not is_train and all(doc._.trf_data is None for doc in docs)
+    vectors = [_blank(model, doc) if model.starting or not len(doc) else _read(doc) for doc in docs]
     if not is_train and not model.attrs["keep_output"]:
         for doc in docs:
             doc._.trf_data = None
@@ -47,7 +48,7 @@ def _pass_back(model: TokenListener, gradients: list[Floats2d]) -> Any:
 
 
 def _blank(model: TokenListener, doc: Doc) -> Floats2d:
-    """When a component is initialized it asks for the width with Docs that no transformer has seen."""
+    """When a component is initialized it asks for the width, maybe twice, with Docs that no transformer has seen."""
     return model.ops.alloc2f(len(doc), model.get_dim("nO"))
 
 
@@ -57,4 +58,13 @@ def _read(doc: Doc) -> Floats2d:
             "A Doc has no vectors: the transformer did not run before, is frozen but none of the annotating components,"
             " or of several components that listen to it one before the last has keep_output = false."
         )
-    return unwrap(doc._.trf_data)
+    return _check(doc, unwrap(doc._.trf_data))
+
+
+def _check(doc: Doc, vectors: Floats2d) -> Floats2d:
+    if len(vectors) != len(doc):
+        raise ValueError(
+            "A Doc's vectors are not one for each token: this listener needs a transformer of medner's, not one of"
+            " spacy-transformers."
+        )
+    return vectors

@@ -13,7 +13,7 @@ from thinc.api import Model
 
 from . import registered
 from .cut import cut, split
-from .invisible import see
+from .invisible import Seen, see
 from .search import FEATURES, Entity, Scores, has_all_actions, search
 from .settings import keeping_settings
 
@@ -95,15 +95,16 @@ class BatchRecognizer(EntityRecognizer):
         seen = [see(doc) for doc in docs]
         if all(part.doc is doc for part, doc in zip(seen, docs, strict=True)):
             return self._predict(docs)
-        parts = [part.doc.copy() if part.doc is doc else part.doc for part, doc in zip(seen, docs, strict=True)]
-        self.set_annotations(parts, self._predict(parts))
-        for doc, part in zip(docs, parts, strict=True):
-            if Doc.has_extension("trf_data") and part._.trf_data is None:
+        whole = iter(self._predict([doc for doc, part in zip(docs, seen, strict=True) if part.doc is doc]))
+        parts = [(doc, part) for doc, part in zip(docs, seen, strict=True) if part.doc is not doc]
+        before = [set(part.doc.ents) for _, part in parts]
+        taken = [part.doc for _, part in parts]
+        self.set_annotations(taken, self._predict(taken))
+        for doc, part in parts:
+            if Doc.has_extension("trf_data") and part.doc._.trf_data is None:
                 doc._.trf_data = None
-        return [
-            Found([Entity(int(tokens[ent.start]), int(tokens[ent.end - 1]) + 1, ent.label_) for ent in part.ents])
-            for part, (_, tokens) in zip(parts, seen, strict=True)
-        ]
+        new = iter([find_whole(part, old) for (_, part), old in zip(parts, before, strict=True)])
+        return [next(whole) if part.doc is doc else next(new) for doc, part in zip(docs, seen, strict=True)]
 
     def _predict(self, docs: list[Doc]) -> Any:
         if not any(len(doc) for doc in docs) or not all(map(has_no_annotations, docs)):
@@ -116,12 +117,16 @@ class BatchRecognizer(EntityRecognizer):
         return [Found(entities) for entities in search(Scores(model, docs), docs, actions)]
 
     def set_annotations(self, docs: Sequence[Doc], states_or_beams: Any) -> None:
-        if all(isinstance(found, Found) for found in states_or_beams):
-            for doc, (entities,) in zip(docs, states_or_beams, strict=True):
-                annotate(doc, entities)
+        pairs = list(zip(docs, states_or_beams, strict=True))
+        for doc, found in pairs:
+            if isinstance(found, Found):
+                annotate(doc, found.entities)
+        theirs = [(doc, state) for doc, state in pairs if not isinstance(state, Found)]
+        if not theirs:
             return
+        docs = [doc for doc, _ in theirs]
         starts_before = [{ent.start for ent in doc.ents} for doc in docs]
-        super().set_annotations(docs, states_or_beams)
+        super().set_annotations(docs, [state for _, state in theirs])
         for doc, starts in zip(docs, starts_before, strict=True):
             new = [ent for ent in doc.ents if ent.start not in starts]
             doc.set_ents([], outside=[doc[find_end(doc, ent.end) : ent.end] for ent in new], default="unmodified")
@@ -137,14 +142,22 @@ class BatchRecognizer(EntityRecognizer):
 
 def annotate(doc: Doc, entities: Sequence[Entity]) -> None:
     """Add entities to those that are there; what is unknown becomes outside."""
-    before = {ent.start for ent in doc.ents}
-    spans = [Span(doc, start, find_end(doc, end), label) for start, end, label in entities if start not in before]
+    before = {token.i for ent in doc.ents for token in ent}
+    free = [entity for entity in entities if before.isdisjoint(range(entity.start, entity.end))]
+    spans = [Span(doc, start, find_end(doc, end), label) for start, end, label in free]
     if not before and has_no_annotations(doc):
         doc.set_ents(spans, default="outside")
         return
     inside = {token.i for span in spans for token in span}
     unknown = [doc[token.i : token.i + 1] for token in doc if token.i not in inside and not token.ent_iob_]
     doc.set_ents(spans, outside=unknown, default="unmodified")
+
+
+def find_whole(part: Seen, before: set[Span]) -> Found:
+    """The entities that a Doc without invisible tokens has got, by the tokens of the whole Doc."""
+    new = [ent for ent in part.doc.ents if ent not in before]
+    tokens = part.tokens.tolist()
+    return Found([Entity(tokens[ent.start], tokens[ent.end - 1] + 1, ent.label_) for ent in new])
 
 
 def find_end(doc: Doc, end: int) -> int:

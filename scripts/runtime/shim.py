@@ -18,7 +18,7 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
 from .batches import CORE_BATCH
-from .cores import Cores
+from .cores import Cores, count_threads
 from .hardware import has_fast_bfloat16, has_packed_bfloat16, has_tiles
 from .layers import LeanModel, PackedLinear, convert_weights, replace_layers
 from .optimizer import DenseGradient, FusedAdam, can_fuse
@@ -71,7 +71,7 @@ class EncoderShim(HFShim):
     @property
     def cores(self) -> Cores | None:
         """What predicts a stream on a CPU: each core on its own. None if there is one only, and on a GPU."""
-        return self._cores if self.device.type == "cpu" and torch.get_num_threads() > 1 else None
+        return self._cores if self.device.type == "cpu" and count_threads() > 1 else None
 
     @property
     def is_loaded(self) -> bool:

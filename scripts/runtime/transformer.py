@@ -13,7 +13,7 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
 from .batches import compute, make_batches
-from .cores import Cores
+from .cores import Cores, count_threads
 from .pieces import join_pieces, read_pieces, special_pieces
 from .shim import EncoderShim, encoder_shim
 from .tok2vec import own, own_config
@@ -99,7 +99,7 @@ def encode(
     pieces = read_pieces(shim.backend, docs)
     limit = find_limit(shim, model.attrs["window"])
     notes = join_pieces(pieces, [cut_windows(note, limit) for note in pieces], [len(doc) for doc in docs])
-    threads = torch.get_num_threads() if cores else 0
+    threads = count_threads() if cores else 0
     batches = list(make_batches(encoder, special_pieces(shim.backend), notes, threads, shim.in_tiles))
     return compute(encoder, cores, batches)
 

@@ -1,7 +1,6 @@
 """The vectors of tokens, in the form in which spacy-transformers' component hands them on."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,14 @@ class TokenVectors:
 
     def __init__(self, find: Callable[[], list[Floats2d]]) -> None:
         self._find = find
+        self._vectors: list[Floats2d] | None = None
 
-    @cached_property
+    @property
     def vectors(self) -> list[Floats2d]:
-        """Tokens x width for each Doc."""
-        return self._find()
+        """Tokens x width for each Doc. Not a cached_property: before Python 3.12 all of these wait for one lock."""
+        if self._vectors is None:
+            self._vectors = self._find()
+        return self._vectors
 
     @property
     def doc_data(self) -> list[TransformerData]:

@@ -77,17 +77,17 @@ def test_each_thread_has_one_core_and_others_keep_theirs(threads: int):
 
 
 def test_threads_outlive_what_they_compute_and_end_with_their_owner(threads: int):
-    before = threading.active_count()
-    cores = Cores()
+    before = set(threading.enumerate())
+    cores, started = Cores(), set()
     for _ in range(3):
         assert results(cores.submit([partial(int, number) for number in range(20)])) == list(range(20))
-        assert threading.active_count() == before + threads
-    started = [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+        started |= set(threading.enumerate()) - before
+    assert len(started) == threads and all(thread.is_alive() for thread in started)
     del cores
     gc.collect()
-    for thread in started[-threads:]:
+    for thread in started:
         thread.join(30)
-    assert threading.active_count() == before
+    assert not any(thread.is_alive() for thread in started)
 
 
 def test_a_change_of_torchs_threads_is_followed(threads: int):
@@ -131,6 +131,20 @@ def test_what_nobody_waits_for_is_not_computed(threads: int):
     go.set()
     results(first + kept)
     assert computed == ["kept"]
+
+
+def test_threads_that_wait_take_turns(threads: int):
+    """A request of one note does not wait for all of a long stream."""
+    cores, go, order = Cores(), threading.Event(), []
+    running = cores.submit([partial(go.wait, 30)] * threads)
+    bulk = cores.submit([partial(order.append, "bulk")] * 50)
+    small: list[Any] = []
+    other = threading.Thread(target=lambda: small.extend(cores.submit([partial(order.append, "small")])))
+    other.start()
+    other.join()
+    go.set()
+    results(running + bulk + small)
+    assert order.index("small") < 2 * threads + 2
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda cores: pickle.loads(pickle.dumps(cores))])

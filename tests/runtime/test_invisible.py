@@ -1,5 +1,6 @@
 """Characters that nobody sees change no mention, and are none."""
 
+import threading
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -146,3 +147,23 @@ def test_predicting_changes_no_doc(nlp: Language):
         transformer_of(nlp)(doc)
     recognizer_of(nlp).predict(docs)
     assert not any(doc.has_annotation("ENT_IOB") for doc in docs)
+
+
+def test_a_note_beside_one_with_such_characters_is_left_alone(nlp: Language):
+    """What users keep on it need not be copied."""
+    docs = [nlp.make_doc(text) for text in ("\ufeff chest pain", "chest pain")]
+    docs[1].user_data["connection"] = threading.Lock()
+    for doc in docs:
+        transformer_of(nlp)(doc)
+    ner = recognizer_of(nlp)
+    ner.set_annotations(docs, ner.predict(docs))
+    assert all(doc.has_annotation("ENT_IOB") for doc in docs)
+
+
+def test_an_entity_that_was_there_stays_whole(nlp: Language):
+    doc = Doc(nlp.vocab, ["\ufeff", "ekg", "was", "normal"])
+    doc.ents = [Span(doc, 0, 2, "test")]
+    transformer_of(nlp)(doc)
+    ner = recognizer_of(nlp)
+    ner.set_annotations([doc], ner.predict([doc]))
+    assert (doc.ents[0].start, doc.ents[0].end, doc.ents[0].label_) == (0, 2, "test")

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from spacy.language import Language
+from spacy.training import Example
+from spacy_transformers.data_classes import TransformerData
 from thinc.api import Adam
 
 from tests import encoders
-from tests.pipelines import build, example, shim_of, transformer_of
+from tests.pipelines import LINES, build, example, shim_of, transformer_of
 
 
 def test_output_is_kept_only_when_asked(encoder: Path, nlp: Language):
@@ -69,3 +71,51 @@ def test_a_listener_of_spacy_transformers_listens_to_our_encoder(bert: Path, fre
     ]
     assert losses[-1] < losses[0] / 2
     assert len(nlp("she denies chest pain .").ents) == 2
+
+
+@pytest.mark.parametrize("head", ["tagger", "textcat", "spancat", "span_finder"])
+def test_other_components_of_spacy_listen_too(bert: Path, head: str):
+    """Some ask for the width twice when they are initialized."""
+    nlp = build(bert, keep_output=True)
+    listener = nlp.get_pipe_config("ner")["model"]["tok2vec"]
+    models = {
+        "tagger": {"@architectures": "spacy.Tagger.v2", "nO": None, "normalize": False, "tok2vec": listener},
+        "textcat": {"@architectures": "spacy.TextCatEnsemble.v2", "tok2vec": listener, "linear_model":
+            {"@architectures": "spacy.TextCatBOW.v3", "exclusive_classes": True, "ngram_size": 1,
+             "no_output_layer": False, "length": 1024, "nO": None}},
+        "spancat": {"@architectures": "spacy.SpanCategorizer.v1", "tok2vec": listener, "reducer":
+            {"@layers": "spacy.mean_max_reducer.v1", "hidden_size": 8}, "scorer":
+            {"@layers": "spacy.LinearLogistic.v1"}},
+        "span_finder": {"@architectures": "spacy.SpanFinder.v1", "tok2vec": listener, "scorer":
+            {"@layers": "spacy.LinearLogistic.v1", "nO": 2}},
+    }  # fmt: skip
+    gold = {
+        "tags": ["PRP", "VBZ", "NN", "NN", "."],
+        "cats": {"one": 1.0, "two": 0.0},
+        "spans": {"sc": [(0, 3, "person")]},
+    }
+    one = Example.from_dict(nlp.make_doc("she denies chest pain ."), gold)
+    pipe: Any = nlp.add_pipe(head, config={"model": models[head]})
+    pipe.initialize(lambda: [one], nlp=nlp)
+    transformer_of(nlp).find_listeners(pipe)
+    optimizer = Adam(0.01)
+    losses = [nlp.update([one], sgd=optimizer, losses={}, exclude=["ner"])[head] for _ in range(8)]
+    assert losses[-1] < losses[0]
+    assert len(nlp("chest pain")) == 2
+
+
+def test_after_initializing_no_note_is_read_as_zeros(bert: Path):
+    nlp = build(bert)
+    expected = [(ent.start, ent.end) for ent in nlp(LINES[0]).ents]
+    (listener,) = transformer_of(nlp).listeners
+    listener.initialize()
+    assert [(ent.start, ent.end) for ent in nlp(LINES[0]).ents] == expected
+    assert not listener.starting
+
+
+def test_the_vectors_of_wordpieces_are_refused(bert: Path):
+    nlp = build(bert)
+    doc = nlp.make_doc("chest pain")
+    doc._.trf_data = TransformerData.zeros(5, encoders.WIDTH)
+    with pytest.raises(ValueError, match="not one for each token: this listener needs a transformer of medner's"):
+        nlp.get_pipe("ner")(doc)

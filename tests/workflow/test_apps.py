@@ -346,11 +346,10 @@ for options in ({{"before": "ner"}}, {{"first": True}}):
     for doc, text in zip(docs, TEXTS):
         assert sum(ent.label_ == "thing" for ent in doc.ents) == text.count("EKG") + text.count("She")
         assert any(ent.label_ != "thing" for ent in doc.ents)
-for name in ("entity_ruler", "merge_entities", "merge_noun_chunks", "span_ruler", "doc_cleaner"):
-    if name != "merge_noun_chunks":  # needs a parser
-        docs = list(with_pipe(name).pipe(TEXTS))
-        texts = [[ent.text for ent in doc.ents if ent.label_ != "thing"] for doc in docs]
-        assert texts == [[doc[start:end].text for start, end, _ in found] for doc, found in zip(nlp.pipe(TEXTS), ALONE)]
+for name in ("entity_ruler", "merge_entities", "span_ruler", "doc_cleaner"):
+    docs = list(with_pipe(name).pipe(TEXTS))
+    texts = [[ent.text for ent in doc.ents if ent.label_ != "thing"] for doc in docs]
+    assert texts == [[doc[start:end].text for start, end, _ in found] for doc, found in zip(nlp.pipe(TEXTS), ALONE)]
 """
 OWN_ENCODER = f"""
 {NOTES}
@@ -385,7 +384,8 @@ CHARACTERS = "\\ufeff\\x13\\x14\\x7f\\x00\\u200b\\u200d\\u00ad\\u202a\\u200e\\ue
 assert len(CHARACTERS) == 16
 
 def mentions(docs):
-    return [[("".join(c for c in ent.text if c not in CHARACTERS).split(), ent.label_) for ent in doc.ents] for doc in docs]
+    return [[(ent.text.translate(dict.fromkeys(map(ord, CHARACTERS))).split(), ent.label_) for ent in doc.ents]
+            for doc in docs]
 
 for name in ("en_medner_bert", "en_medner_albert"):
     pipeline = spacy.load(name, config=SETTINGS)
@@ -436,12 +436,9 @@ def test_notes_of_a_live_stream_come_back_once_a_batch_is_known(python, tmp_path
 
 def test_saved_copies_load_where_nothing_has_imported_a_package(python, tmp_path):
     python.use(tmp_path, SAVED)
-    names = ["en_medner_bert", "en_medner_albert"]
-    for name in names:  # each alone, as the first that is loaded
-        plain, ruled = json.loads(python.use(tmp_path, LOADED, f"./{name}", f"./{name}_ruler"))
-        assert ["EKG", "thing"] in ruled and ["EKG", "thing"] not in plain
-    again = json.loads(python.use(tmp_path, LOADED, "./en_medner_albert_ruler", "./en_medner_bert", *names))
-    assert again[0] == ruled and again[1] == again[2] and again[3] == plain
+    for name in ("en_medner_bert", "en_medner_albert"):  # each the first that is loaded
+        ruled, plain, packaged = json.loads(python.use(tmp_path, LOADED, f"./{name}_ruler", f"./{name}", name))
+        assert ["EKG", "thing"] in ruled and ["EKG", "thing"] not in plain and plain == packaged
 
 
 def test_what_other_code_asks_of_a_pipeline(python, tmp_path):
