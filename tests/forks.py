@@ -15,6 +15,7 @@ SECONDS = 120  # then a program hangs
 SERVER = """
 import faulthandler, json, os, runpy, signal, sys, time
 import spacy_transformers, spacy.cli
+import transformers.models.albert.modeling_albert, transformers.models.bert.modeling_bert
 
 def wait(child, until):
     while time.monotonic() < until:

@@ -22,10 +22,10 @@ class TokenListener(TransformerListener):
         super().__init__(upstream)
         self._func = listen
         self.attrs["keep_output"] = keep_output
-        self.starting = False
+        self.sample: list[Doc] = []
 
     def initialize(self, X: Any = None, Y: Any = None) -> Model:
-        self.starting = True
+        self.sample = list(X or [])
         return super().initialize(X, Y)
 
 
@@ -35,8 +35,9 @@ def listen(model: TokenListener, docs: list[Doc], is_train: bool) -> tuple[list[
         vectors = [_check(doc, unwrap(data)) for doc, data in zip(docs, model._outputs, strict=True)]
         return vectors, lambda gradients: _pass_back(model, gradients)
     # Trained with a transformer that is frozen and annotates, or predicting
-    model.starting &= not is_train and all(doc._.trf_data is None for doc in docs)
-    vectors = [_blank(model, doc) if model.starting or not len(doc) else _read(doc) for doc in docs]
+    starting = not is_train and all(any(doc is one for one in model.sample) for doc in docs)
+    model.sample = model.sample if starting else []
+    vectors = [_blank(model, doc) if starting or not len(doc) else _read(doc) for doc in docs]
     if not is_train and not model.attrs["keep_output"]:
         for doc in docs:
             doc._.trf_data = None
