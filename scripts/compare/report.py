@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.compare.plots import draw_curves, draw_labels, draw_outcomes
+from scripts.corpus.scores import UNDEFINED
 from scripts.pages.environment import create_environment
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -21,7 +22,6 @@ MEANINGS = (
     " overlap a longer one; else without them, as the model is trained."
 )
 AVERAGES = {"micro": "micro", "macro": "macro over labels", "per_document": "mean over notes (the macro of n2c2)"}
-UNDEFINED = "The test notes have no mention: recall and F1 are undefined, and written as 0."
 CONFUSIONS = 8  # rows
 _WORDS = {"definitions": DEFINITIONS, "meanings": MEANINGS, "averages": AVERAGES, "undefined": UNDEFINED,
           "confusions": CONFUSIONS}  # fmt: skip

@@ -13,7 +13,6 @@ from wasabi import msg
 
 from scripts import cli
 from scripts.corpus.terms import read_terms
-from scripts.evaluate.report import print_scores
 from scripts.files import hash_file, whole_file
 
 LIBRARIES = ("spacy", "spacy-transformers", "transformers", "torch", "tokenizers")
@@ -35,6 +34,7 @@ def main(
     from scripts.evaluate.errors import mention_keys
     from scripts.evaluate.evaluation import evaluate
     from scripts.evaluate.predictions import predict, read_golds, warn_of_unseen_labels
+    from scripts.evaluate.report import print_scores
     from scripts.machine import describe_machine, describe_versions
 
     cli.use_gpu(gpu)

@@ -4,6 +4,8 @@ from typing import Any
 
 from wasabi import msg
 
+from scripts.corpus.scores import UNDEFINED
+
 
 def print_scores(metrics: dict[str, Any]) -> None:
     """Print the scores, in per cent, by label and overall; recall and F of no mention are undefined."""
@@ -12,7 +14,7 @@ def print_scores(metrics: dict[str, Any]) -> None:
     rows.append(["all", *_cells({name: metrics[f"ents_{name}"] for name in "prf"} | {"support": metrics["support"]})])
     msg.table(rows, header=["", "P", "R", "F", "support"], aligns=["l", *"rrrr"], divider=True)
     if not metrics["support"]:
-        msg.warn("The test notes have no mention: recall and F1 are undefined, and written as 0.")
+        msg.warn(UNDEFINED)
 
 
 def _cells(scores: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +80,21 @@ class TokenTransformer(Transformer):
             give_back_memory()
         return docs
 
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "TokenTransformer":
+    @contextmanager
+    def _keeping_settings(self) -> Iterator[None]:
         settings = dict(self.cfg)
         with keeping_settings(self.model):
-            super().from_bytes(bytes_data, exclude=exclude)
+            yield
         self.cfg.update(settings)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "TokenTransformer":
+        with self._keeping_settings():
+            super().from_bytes(bytes_data, exclude=exclude)
         return self
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "TokenTransformer":
-        settings = dict(self.cfg)
-        with keeping_settings(self.model):
+        with self._keeping_settings():
             super().from_disk(path, exclude=exclude)
-        self.cfg.update(settings)
         return self
 
 

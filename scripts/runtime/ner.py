@@ -93,18 +93,16 @@ class BatchRecognizer(EntityRecognizer):
         """RETURNS (list): What `set_annotations` takes, one for each Doc."""
         docs = list[Doc]([docs] if isinstance(docs, Doc) else docs)
         seen = [see(doc) for doc in docs]
-        if all(part.doc is doc for part, doc in zip(seen, docs, strict=True)):
+        parts = {place: part for place, part in enumerate(seen) if part.doc is not docs[place]}
+        if not parts:
             return self._predict(docs)
-        whole = iter(self._predict([doc for doc, part in zip(docs, seen, strict=True) if part.doc is doc]))
-        parts = [(doc, part) for doc, part in zip(docs, seen, strict=True) if part.doc is not doc]
-        before = [set(part.doc.ents) for _, part in parts]
-        taken = [part.doc for _, part in parts]
+        whole = iter(self._predict([doc for place, doc in enumerate(docs) if place not in parts]))
+        taken = [part.doc for part in parts.values()]
         self.set_annotations(taken, self._predict(taken))
-        for doc, part in parts:
+        for place, part in parts.items():
             if Doc.has_extension("trf_data") and part.doc._.trf_data is None:
-                doc._.trf_data = None
-        new = iter([find_whole(part, old) for (_, part), old in zip(parts, before, strict=True)])
-        return [next(whole) if part.doc is doc else next(new) for doc, part in zip(docs, seen, strict=True)]
+                docs[place]._.trf_data = None
+        return [find_whole(parts[place]) if place in parts else next(whole) for place in range(len(docs))]
 
     def _predict(self, docs: list[Doc]) -> Any:
         if not any(len(doc) for doc in docs) or not all(map(has_no_annotations, docs)):
@@ -141,11 +139,11 @@ class BatchRecognizer(EntityRecognizer):
 
 
 def annotate(doc: Doc, entities: Sequence[Entity]) -> None:
-    """Add entities to those that are there; what is unknown becomes outside."""
+    """Add entities to those that are there, which they do not overlap; what is unknown becomes outside."""
     before = {token.i for ent in doc.ents for token in ent}
     free = [entity for entity in entities if before.isdisjoint(range(entity.start, entity.end))]
     spans = [Span(doc, start, find_end(doc, end), label) for start, end, label in free]
-    if not before and has_no_annotations(doc):
+    if has_no_annotations(doc):
         doc.set_ents(spans, default="outside")
         return
     inside = {token.i for span in spans for token in span}
@@ -153,11 +151,10 @@ def annotate(doc: Doc, entities: Sequence[Entity]) -> None:
     doc.set_ents(spans, outside=unknown, default="unmodified")
 
 
-def find_whole(part: Seen, before: set[Span]) -> Found:
-    """The entities that a Doc without invisible tokens has got, by the tokens of the whole Doc."""
-    new = [ent for ent in part.doc.ents if ent not in before]
+def find_whole(part: Seen) -> Found:
+    """All entities of a Doc without invisible tokens, by the tokens of the whole Doc."""
     tokens = part.tokens.tolist()
-    return Found([Entity(tokens[ent.start], tokens[ent.end - 1] + 1, ent.label_) for ent in new])
+    return Found([Entity(tokens[ent.start], tokens[ent.end - 1] + 1, ent.label_) for ent in part.doc.ents])
 
 
 def find_end(doc: Doc, end: int) -> int:
