@@ -137,7 +137,7 @@ def test_a_width_or_layer_that_is_not_there_is_reported(teacher):
 
 def test_an_albert_to_go_on_from_has_to_fit_its_teacher(teacher, built, tmp_path):
     fitting = make_albert(teacher.model, 32, 1, 0)
-    for name, size in (("fitting", 1000), ("other", 990)):
+    for name, size in (("fitting", 1000), ("other", 1010)):
         fitting.resize_token_embeddings(size)
         shutil.copytree(built / "albert-wordpiece", tmp_path / name)
         fitting.save_pretrained(tmp_path / name)

@@ -246,7 +246,8 @@ for size in (1, 2, 5):
     check(3, size, nlp)
 nlp.add_pipe("sentencizer")
 check(3, 1, nlp)
-check(3, 2, spacy.load("en_medner_bert"))
+del SETTINGS["components"]["transformer"]["max_batch_items"]
+check(3, 2, spacy.load("en_medner_bert", config=SETTINGS))
 """
 
 
