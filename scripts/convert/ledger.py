@@ -9,6 +9,7 @@ import srsly
 from wasabi import msg
 
 from scripts.cli import InputError
+from scripts.corpus.assertions import VALUES, AssertionFate, problems_of_dropped
 from scripts.corpus.docs import Conversion, Fate
 from scripts.corpus.note import Note, Problem
 from scripts.corpus.split import SPLITS
@@ -21,12 +22,15 @@ class Ledger:
     """Counts kept while a corpus is converted.
 
     The invariant, per split and per label: read = kept + realigned + nested + duplicate + dropped, and
-    kept + realigned = the number of entities in `doc.ents`.
+    kept + realigned = the number of entities in `doc.ents`. Of assertions, per split: read = joined + duplicate +
+    of dropped mentions + without a mention + contradicting + unreadable.
     """
 
     def __init__(self) -> None:
         self.sizes = {split: Counter[str]() for split in SPLITS}
         self.fates = {split: Counter[tuple[str, Fate]]() for split in SPLITS}
+        self.assertions = {split: Counter[AssertionFate]() for split in SPLITS}
+        self.values = {split: Counter[str]() for split in SPLITS}
         self.problems: list[tuple[str, Problem]] = []
 
     def add(self, note: Note, conversion: Conversion) -> None:
@@ -41,8 +45,18 @@ class Ledger:
             fates[entity.label, fate] += 1
             if fate is Fate.DROPPED:
                 problems.append(Problem(note.file, entity.line, "mention of blanks only", entity.label, 1))
+                problems += problems_of_dropped(entity, note.file)
+                continue
+            self.assertions[note.split][AssertionFate.JOINED] += entity.stated
+            if entity.assertion:
+                self.values[note.split][entity.assertion] += 1
+                size["implied"] += not entity.stated
+        for problem in problems:
+            if problem.assertion:
+                self.assertions[note.split][AssertionFate(problem.assertion)] += 1
         for problem in note.problems:
-            fates[problem.label or UNREADABLE, Fate.DROPPED] += problem.dropped
+            if problem.dropped:
+                fates[problem.label or UNREADABLE, Fate.DROPPED] += problem.dropped
         self.problems.extend((note.id, problem) for problem in problems)
 
     @property
@@ -68,9 +82,20 @@ class Ledger:
             counts = self._split(split)
             rows.append([split, *(f"{counts[column]:,}" for column in _COLUMNS)])
         msg.table(rows, header=["", *_COLUMNS], aligns=["l", *"r" * len(_COLUMNS)], divider=True)
+        self._report_assertions()
         for kind, problems in _by_kind(problem for _, problem in self.problems).items():
             msg.warn(f"{len(problems):,} x {kind}, first in {where(problems[0])}")
         self._report_gaps()
+
+    def _report_assertions(self) -> None:
+        if not any(values.total() for values in self.values.values()):
+            return
+        columns = [value for value in VALUES if any(values[value] for values in self.values.values())]
+        rows = [[split, *(f"{values[value]:,}" for value in columns)] for split, values in self.values.items()]
+        msg.table(rows, header=["assertions", *columns], aligns=["l", *"r" * len(columns)], divider=True)
+        implied = sum(size["implied"] for size in self.sizes.values())
+        if implied:
+            msg.info(f"{implied:,} mentions have no assertion, and were taken for present: none is marked so")
 
     def _report_gaps(self) -> None:
         """Warn of parts without text or mentions, and of labels that no model can learn from the train part."""
@@ -112,7 +137,13 @@ class Ledger:
             **{name: self.sizes[split][name] for name in _SIZES},
             **_counts(fates, labels),
             "labels": {label: _counts(fates, [label]) for label in labels},
+            "assertions": self._assertions(split),
         }
+
+    def _assertions(self, split: str) -> dict[str, Any]:
+        fates = {str(fate): self.assertions[split][fate] for fate in AssertionFate}
+        values = {value: self.values[split][value] for value in VALUES}
+        return {"read": sum(fates.values()), **fates, "implied": self.sizes[split]["implied"], "values": values}
 
 
 _SIZES = ("notes", "blank", "tokens", "entities", "discontinuous")

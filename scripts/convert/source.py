@@ -7,6 +7,7 @@ from typing import Any
 from scripts.archives import File
 from scripts.cli import InputError
 from scripts.convert.formats import FORMATS, detect
+from scripts.corpus.assertions import imply_present
 from scripts.corpus.corpora import CORPORA, check_labels
 from scripts.corpus.note import Note
 
@@ -37,12 +38,12 @@ def read_notes(corpus: str, format: str, files: Sequence[File], skip_unpaired: b
             raise InputError(f"{seen[note.id]} and {note.file} both hold a note '{note.id}': rename one.")
         seen[note.id] = note.file
     if corpus in CORPORA:
-        return [check_labels(note, CORPORA[corpus].labels) for note in notes]
-    return notes
+        notes = [check_labels(note, CORPORA[corpus].labels) for note in notes]
+    return imply_present(notes)
 
 
 def count_files(files: Sequence[File], notes: Sequence[Note]) -> dict[str, Any]:
     """How many files were read, and by suffix those that no note came from."""
-    used = {path for note in notes for path in (note.file, note.text_file)}
+    used = {path for note in notes for path in (note.file, note.text_file, note.assertion_file)}
     unused = Counter(file.path.suffix or "(none)" for file in files if str(file.path) not in used)
     return {"files": len(files), "unused_files": dict(sorted(unused.items()))}

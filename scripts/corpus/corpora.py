@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from scripts.archives import File, archive_stem, read_files
 from scripts.cli import InputError
+from scripts.corpus.assertions import problems_of_dropped
 from scripts.corpus.note import Note, Problem
 
 CONCEPTS_2010 = frozenset({"problem", "test", "treatment"})
@@ -82,9 +83,10 @@ def check_name(corpus: str) -> None:
 def check_labels(note: Note, labels: frozenset[str]) -> Note:
     """The note without the mentions whose label its corpus does not have; each becomes a problem."""
     unknown = [entity for entity in note.entities if entity.label not in labels]
-    problems = (Problem(note.file, entity.line, "unknown label", entity.label, 1) for entity in unknown)
+    problems = [Problem(note.file, entity.line, "unknown label", entity.label, 1) for entity in unknown]
+    of_dropped = [problem for entity in unknown for problem in problems_of_dropped(entity, note.file)]
     entities = tuple(entity for entity in note.entities if entity.label in labels)
-    return note._replace(entities=entities, problems=(*note.problems, *problems))
+    return note._replace(entities=entities, problems=(*note.problems, *problems, *of_dropped))
 
 
 def _find_archive(name: str, folder: Path, archive: str) -> Path:

@@ -14,6 +14,9 @@ from spacy.vocab import Vocab
 from scripts.cli import InputError
 from scripts.corpus.note import Entity, Note
 from scripts.runtime import tokenizer  # noqa: F401  (registers medner.Tokenizer.v1)
+from scripts.runtime.extensions import install_extensions
+
+install_extensions()
 
 GOLD = "gold"  # the span group of all mentions, doc.spans["gold"]
 NOTE_ID = "note_id"  # the key of the note's name in doc.user_data
@@ -35,7 +38,8 @@ class Conversion(NamedTuple):
     """A note as a Doc.
 
     doc (Doc): `doc.ents` holds the kept and realigned mentions, `doc.spans["gold"]` all but the
-        dropped, with the characters of each in its `attrs["fragments"]`, in the same order.
+        dropped, with the characters of each in its `attrs["fragments"]` and what is said of it in its
+        `attrs["assertions"]`, in the same order. Those of `doc.ents` have it as `ent._.assertion` as well.
     fates (list[Fate]): One for each entity of the note.
     """
 
@@ -82,11 +86,17 @@ def to_doc(nlp: Language, note: Note) -> Conversion:
     fates = _fates(note.entities, spans)
     in_ents = (Fate.KEPT, Fate.REALIGNED)
     doc.set_ents([span for span, fate in zip(spans, fates, strict=True) if span and fate in in_ents])
+    for span, entity, fate in zip(spans, note.entities, fates, strict=True):
+        if span and entity.assertion and fate in in_ents:
+            span._.assertion = entity.assertion
     gold = [(span, entity) for span, entity in zip(spans, note.entities, strict=True) if span]
     doc.spans[GOLD] = SpanGroup(
         doc,
         name=GOLD,
-        attrs={"fragments": [[list(fragment) for fragment in entity.fragments] for _, entity in gold]},
+        attrs={
+            "fragments": [[list(fragment) for fragment in entity.fragments] for _, entity in gold],
+            "assertions": [entity.assertion for _, entity in gold],
+        },
         spans=[span for span, _ in gold],
     )
     return Conversion(doc, fates)

@@ -12,11 +12,15 @@ class Entity(NamedTuple):
     fragments (tuple[Fragment, ...]): Character offsets (start, end) into the note's text, 0-based
         and end-exclusive, in order of start; more than one for a discontinuous mention.
     line (int): 1-based line of the annotation file.
+    assertion (str): What the note says of it, one of `assertions.VALUES`, "" where nothing is annotated.
+    stated (int): How many annotations say so; 0 where it is implied.
     """
 
     label: str
     fragments: tuple[Fragment, ...]
     line: int
+    assertion: str = ""
+    stated: int = 0
 
     @property
     def start(self) -> int:
@@ -35,6 +39,7 @@ class Problem(NamedTuple):
     kind (str): What is wrong, without a word of the note.
     label (str): The label of the annotation concerned, "" where it has none that can be read.
     dropped (int): The number of annotations lost by it: 1, or 0 where it was repaired.
+    assertion (str): The fate of an assertion, which is no annotation of its own; "" where there is none.
     """
 
     file: str
@@ -42,6 +47,7 @@ class Problem(NamedTuple):
     kind: str
     label: str = ""
     dropped: int = 0
+    assertion: str = ""
 
 
 class Note(NamedTuple):
@@ -54,6 +60,7 @@ class Note(NamedTuple):
     text_file (str): The file of the text, likewise; the annotation file itself where it holds both.
     split (str): "train", "dev" or "test" where the release says so, else "".
     problems (tuple[Problem, ...]): What was wrong with the annotations.
+    assertion_file (str): The file of the assertions, where they have one of their own.
     """
 
     id: str
@@ -63,3 +70,4 @@ class Note(NamedTuple):
     text_file: str
     split: str = ""
     problems: tuple[Problem, ...] = ()
+    assertion_file: str = ""

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from scripts.cli import InputError
 from scripts.corpus.docs import create_nlp
 from scripts.files import whole_file
-from scripts.runtime import architectures, component, fork, ner, tokenizer  # noqa: F401  (registers what pipelines need)
+from scripts.runtime import architectures, assertion, component, fork, ner, tokenizer  # noqa: F401  (registers what pipelines need)
 
 
 def load_pipeline(model: str | Path) -> Language:

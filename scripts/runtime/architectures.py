@@ -9,6 +9,7 @@ from thinc.types import Floats2d
 
 from . import registered
 from .listener import TokenListener
+from .mentions import Mentions, build_classifier
 from .shim import PRECISIONS, EncoderShim
 from .tok2vec import own
 from .transformer import TransformerModel
@@ -52,3 +53,15 @@ def create_listener(upstream: str, keep_output: bool) -> Model[list[Doc], list[F
         all but the last have to keep them.
     """
     return TokenListener(upstream, keep_output)
+
+
+@registry.architectures(registered("medner.MentionClassifier.v1"))
+def create_mention_classifier(
+    tok2vec: Model[list[Doc], list[Floats2d]], nO: int | None = None
+) -> Model[Mentions, Floats2d]:
+    """A linear layer on the mean and the maximum of the vectors of a mention's tokens, then softmax.
+
+    tok2vec (Model): What gives the tokens' vectors, such as a listener.
+    nO (int | None): The number of values; None to find them in the train notes.
+    """
+    return build_classifier(tok2vec, nO)

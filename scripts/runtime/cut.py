@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TypeVar
 
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+
 Item = TypeVar("Item")
+TOKENS = 2048  # with which a batch ends
 
 
 def split(stream: Iterable[Item], count: int) -> Iterator[Iterator[Item]]:
@@ -36,3 +40,17 @@ def cut(
             items, total = [], 0
     if items:
         yield items
+
+
+def annotate_batches(component: TrainablePipe, stream: Iterable[Doc], batch_size: int) -> Iterator[Doc]:
+    """What spaCy's TrainablePipe does with a stream, but a batch also ends once it has `TOKENS` tokens, so that long
+    notes do not wait for others. A batch that fails is left to the error handler, and left out if that raises nothing.
+    """
+    for part in split(stream, batch_size):
+        for docs in cut(part, len, TOKENS):
+            try:
+                component.set_annotations(docs, component.predict(docs))
+            except Exception as error:
+                component.get_error_handler()(component.name, component, docs, error)
+            else:
+                yield from docs

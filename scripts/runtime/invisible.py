@@ -13,8 +13,10 @@ import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, SENT_START
 from spacy.tokens import Doc
 
+from .extensions import install_extensions
 from .vectors import unwrap, wrap
 
+install_extensions()
 REPLACEMENT = "\ufffd"  # which normalizers take away as well
 GOES_ON, BEGINS = 1, 3  # spaCy's numbers for I and B
 UNSEEN = "CM"  # first letters of Unicode's categories: control, format, private, unassigned; accents of their own
@@ -61,6 +63,10 @@ def _take(doc: Doc, tokens: np.ndarray) -> Doc:
     begins = np.where(lost_begin, BEGINS, entities[tokens])
     rows: Any = np.array([begins, *(values[tokens] for values in others)]).T
     taken.from_array(attributes, rows)
+    for ent in doc.ents:
+        if ent._.assertion:
+            start, end = np.searchsorted(tokens, (ent.start, ent.end)).tolist()
+            taken[start:end]._.assertion = ent._.assertion
     if Doc.has_extension("trf_data") and doc._.trf_data is not None:
         taken._.trf_data = wrap(unwrap(doc._.trf_data)[tokens])
     return taken

@@ -12,12 +12,11 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 
 from . import registered
-from .cut import cut, split
+from .cut import annotate_batches
 from .invisible import Seen, see
 from .search import FEATURES, Entity, Scores, has_all_actions, search
 from .settings import keeping_settings
 
-TOKENS = 2048  # with which a batch ends
 FACTORY = registered("medner_ner")
 
 
@@ -75,19 +74,8 @@ class BatchRecognizer(EntityRecognizer):
     """
 
     def pipe(self, docs: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
-        """As spaCy's, but a batch also ends once it has `TOKENS` tokens, so that long notes do not wait for others."""
-        for part in split(docs, batch_size):
-            for batch in cut(part, len, TOKENS):
-                yield from self._annotate(batch)
-
-    def _annotate(self, docs: list[Doc]) -> list[Doc]:
-        """RETURNS (list[Doc]): The same, or none if they fail and that is not raised."""
-        try:
-            self.set_annotations(docs, self.predict(docs))
-        except Exception as error:
-            self.get_error_handler()(self.name, self, docs, error)
-            return []
-        return docs
+        """As spaCy's, in batches of `cut.TOKENS` tokens at most."""
+        return annotate_batches(self, docs, batch_size)
 
     def predict(self, docs: Sequence[Doc]) -> Any:
         """RETURNS (list): What `set_annotations` takes, one for each Doc."""

@@ -34,7 +34,8 @@ def main(
     from scripts.corpus.pipelines import add_sources, reset_strings
     from scripts.encoders import check_encoder
     from scripts.runtime.libc import return_freed_blocks
-    from scripts.train.mentions import check_mentions
+    from scripts.train.assertions import calibrate, leave_out
+    from scripts.train.mentions import check_mentions, has_assertions
     from scripts.train.schedule import schedule
 
     return_freed_blocks()
@@ -51,8 +52,11 @@ def main(
             "components.transformer.model.name": encoder,
         } | ({} if seed is None else {"system.seed": seed})
         overrides |= schedule(load_config(config, overrides, interpolate=True), epochs, width)
+        if not has_assertions(corpus):
+            overrides |= leave_out(load_config(config))
         train(config, folder, use_gpu=gpu, overrides=overrides)
         for pipeline in (folder / "model-best", folder / "model-last"):
+            calibrate(pipeline, corpus / "dev.spacy")
             reset_strings(pipeline)
             add_sources(pipeline, sources)
     msg.good(f"Trained {output}")

@@ -26,6 +26,12 @@ def check_mentions(corpus: Path) -> None:
         msg.warn("The dev notes have no mention that could be found, so the last epoch is taken for the best.")
 
 
+def has_assertions(corpus: Path) -> bool:
+    """Whether a train note has a mention with an assertion, so that there is something to learn."""
+    docs = read_docs(corpus / "train.spacy", create_nlp().vocab)
+    return any(ent._.assertion for doc in docs for ent in doc.ents)
+
+
 def count_labels(path: Path) -> Counter[str]:
     """How many mentions each label has in a .spacy file."""
     return Counter(ent.label_ for doc in read_docs(path, create_nlp().vocab) for ent in doc.ents)

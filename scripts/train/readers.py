@@ -26,7 +26,7 @@ def create_notes_reader(path: str | Path, max_length: int) -> Callable[[Language
     def read(nlp: Language) -> Iterator[Example]:
         for doc in (see(doc).doc for doc in read_docs(Path(path), nlp.vocab)):
             for start, end in part_bounds(doc, max_length):
-                yield _example(nlp, doc if end - start == len(doc) else doc[start:end].as_doc())
+                yield _example(nlp, doc if end - start == len(doc) else take_part(doc, start, end))
 
     return read
 
@@ -46,6 +46,15 @@ def part_bounds(doc: Doc, max_length: int) -> list[tuple[int, int]]:
         bounds.append((start, end))
         start = end
     return bounds
+
+
+def take_part(doc: Doc, start: int, end: int) -> Doc:
+    """Some tokens of a Doc, with their entities and the assertions of these."""
+    part = doc[start:end].as_doc()
+    for before, after in zip(doc[start:end].ents, part.ents, strict=True):
+        if before._.assertion:
+            after._.assertion = before._.assertion
+    return part
 
 
 def _cut(doc: Doc, start: int, limit: int) -> int:

@@ -1,7 +1,8 @@
 """brat standoff: X.txt beside X.ann, mentions as character offsets (n2c2 2018, 2022 and any brat corpus).
 
 Offsets count the code points of the stored text, carriage returns and a byte-order mark included;
-a discontinuous mention has several fragments. Only text-bound annotations (T lines) are read.
+a discontinuous mention has several fragments. Text-bound annotations (T lines) are read, and attributes
+(A or M lines) that state an assertion of one, or of an event (E lines) whose trigger it is.
 """
 
 import html
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from scripts.archives import File, decode
 from scripts.convert.formats.pairs import Pair, pair
 from scripts.convert.formats.quotes import find_nearest
+from scripts.corpus.assertions import Statement, join, read_value
 from scripts.corpus.note import Entity, Fragment, Note, Problem
 from scripts.corpus.split import named_split
 
@@ -19,6 +21,8 @@ REPAIR_WINDOW = 100  # characters to either side in which a quote at wrong offse
 _TEXT_BOUND = re.compile(r"T\S*\t(\S+) +(\d+ +\d+(?: *; *\d+ +\d+)*) *(?:\t(.*))?", re.DOTALL)
 # Meant as text-bound, but not one: indented, without tabs, cut off, or without its id.
 _MALFORMED = re.compile(r"\s*(?:T\d+(?:\t|\s*$|\s+\S+\s+\d+\s+\d+)|\S+ +\d+ +\d+(?: *; *\d+ +\d+)*\t)")
+_TRIGGER = re.compile(r"(E\S*)\t\S+?:(T\S*)")
+_ATTRIBUTE = re.compile(r"[AM]\S*\t(\S+) +(\S+)(?: +(\S.*?))?\s*")
 _OTHER = re.compile(r"(?:[ERAMN#]\S*|\*)\t")  # events, relations, attributes, norms, notes, equivalences
 
 
@@ -53,13 +57,30 @@ def _read_note(found: Pair) -> Note:
         continues = lines and lines[0].number < number
         kind = "continuation of a quote" if continues else "malformed line"
         problems.append(Problem(file, number, kind, dropped=0 if continues else 1))
+    places: dict[str, list[int]] = {}  # of each T's mention in the entities, none if it was dropped
     for line in lines:
         if not _OTHER.match(line.text):
             entity, problem = _read_text_bound(text, line, file)
+            places.setdefault(line.text.split("\t")[0].strip(), []).extend([len(entities)] if entity else [])
             entities.extend([entity] if entity else [])
             problems.extend([problem] if problem else [])
+    entities, unjoined = join(entities, _read_attributes(lines, places), file)
     split = named_split(found.text.path.parts[:-1])
-    return Note(found.id, text, tuple(entities), file, str(found.text.path), split, tuple(problems))
+    return Note(found.id, text, entities, file, str(found.text.path), split, (*problems, *unjoined))
+
+
+def _read_attributes(lines: Sequence[_Line], places: dict[str, list[int]]) -> Iterator[Statement]:
+    """The attributes that state an assertion; others, such as those of an event's time, are left alone.
+
+    places (dict[str, list[int]]): Of the mention of each text-bound annotation.
+    """
+    triggers = {match[1]: match[2] for line in lines if (match := _TRIGGER.match(line.text))}
+    for line in lines:
+        match = _ATTRIBUTE.fullmatch(line.text)
+        value = read_value(match[1], match[3] or "") if match else None
+        if match and value is not None:
+            target = triggers.get(match[2], match[2])
+            yield Statement(line.number, places.get(target, ()), value, match[1].lower(), target in places)
 
 
 def _join_continuations(annotations: str) -> tuple[list[_Line], list[int]]:

@@ -56,6 +56,28 @@ def pair(
     ]
 
 
+def attach(pairs: Sequence[Pair], files: Iterable[File], stem: Callable[[File], str]) -> dict[str, File]:
+    """Find for each further file, such as one of assertions, the annotation file that it belongs to, the nearest.
+
+    RETURNS (dict[str, File]): By the note's id. A file whose stem no note has is left out.
+    RAISES (InputError): Two files belong to one note, or one fits two.
+    """
+    named: dict[str, list[Pair]] = {}
+    for each in pairs:
+        named.setdefault(stem(each.annotation), []).append(each)
+    attached: dict[str, File] = {}
+    for file in files:
+        candidates = named.get(stem(file), [])
+        if not candidates:
+            continue
+        nearest = _nearest(file, [each.annotation for each in candidates])
+        (note_id,) = (each.id for each in candidates if each.annotation is nearest)
+        if note_id in attached:
+            raise InputError(f"{attached[note_id].path} and {file.path} both belong to {nearest.path}: remove one.")
+        attached[note_id] = file
+    return attached
+
+
 def _nearest(annotation: File, texts: Sequence[File]) -> File:
     if not texts:
         raise InputError(
