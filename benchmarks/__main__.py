@@ -21,6 +21,7 @@ COMMANDS = (
     "speed annotate bert-base --share 0.03 --sentences {bc5cdr}",
     "speed annotate albert-base --share 0.03 --sentences {bc5cdr}",
     "memory {model}",
+    "assertions {model}",
     "accuracy sample {encoder} --epochs 4",
     "accuracy {bc5cdr} {encoder} --epochs 1",
 )

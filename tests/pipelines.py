@@ -11,6 +11,7 @@ from thinc.api import fix_random_seed
 
 from scripts.corpus.docs import create_nlp
 from scripts.runtime import architectures, component  # noqa: F401  (register the encoder)
+from scripts.runtime import ner as recognizer  # noqa: F401  (registers medner_ner)
 from scripts.runtime.shim import EncoderShim, encoder_shim
 
 SEED = 42

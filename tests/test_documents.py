@@ -41,6 +41,7 @@ FOREIGN = {
         "--require-hashes",
         "--dry-run",
         "--no-build-isolation",
+        "--no-deps",
     },  # by which files
     "pip compile": {"--generate-hashes", "--python-version", "--python-platform"},  # uv: pins with hashes
     "pytest": {"--ignore"},

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 
 from scripts.cli import InputError
-from scripts.compare.significance import Difference, compare_notes, holm, intervals, label_intervals, sentence
+from scripts.compare.assertions import compare_assertions
+from scripts.compare.significance import (
+    Difference,
+    compare_notes,
+    count_table,
+    holm,
+    intervals,
+    label_intervals,
+    sentence,
+)
 
 AVERAGED = ("ents_p", "ents_r", "ents_f", "token_accuracy", "words_per_second")
 
@@ -41,16 +50,8 @@ def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
         "differences": [
             describe(one, other, tables[one], tables[other], labels) for one, other in combinations(runs, 2)
         ],
+        "assertions": compare_assertions(runs),
     }
-
-
-def count_table(result: dict[str, Any], labels: list[str]) -> np.ndarray:
-    """The strict counts of a result, notes x labels x 3, for the labels of all models."""
-    found = result["per_note"]
-    table = np.zeros((len(found["notes"]), len(labels), 3))
-    if found["labels"]:
-        table[:, [labels.index(label) for label in found["labels"]]] = found["counts"]
-    return table
 
 
 def summarise(runs: list[dict[str, Any]], table: np.ndarray) -> dict[str, Any]:

@@ -5,10 +5,12 @@ import re
 from itertools import count
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scripts.corpus.assertions import VALUES
 from scripts.pages.colours import MODELS
 
 # Text stays text, so that it can be read aloud and searched; no picture holds a date, so that it comes out the same.
@@ -93,6 +95,32 @@ def draw_outcomes(outcomes: dict[str, dict[str, int]]) -> str:
     }
     described = "; ".join(f"{name}: {row}" for name, row in counts.items())
     return _svg(figure, f"Errors by class. {described}.")
+
+
+def draw_confusion(name: str, pairs: list[dict[str, Any]]) -> str:
+    """A model's assertions of given mentions: gold ones down, predicted ones across, shares of each row as shades.
+
+    pairs (list[dict]): `gold`, `predicted` and `count`.
+    """
+    counts = {(pair["gold"], pair["predicted"]): pair["count"] for pair in pairs}
+    values = [value for value in VALUES if any(value in pair for pair in counts)]
+    table = np.array([[counts.get((gold, predicted), 0) for predicted in values] for gold in values])
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    figure, axes = _canvas(height=1.6 + 0.5 * len(values))
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for i, j in np.ndindex(table.shape):
+        axes.text(j, i, f"{table[i, j]:,}", ha="center", va="center", color="white" if shares[i, j] > 0.6 else "black")
+    titles = [value.replace("associated_with_someone_else", "someone else") for value in values]
+    axes.set_xticks(range(len(values)), titles, rotation=20)
+    axes.set_yticks(range(len(values)), titles)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("gold")
+    axes.set_title(name, fontsize=11)
+    described = "; ".join(
+        f"gold {gold}: " + ", ".join(f"{table[i, j]} {predicted}" for j, predicted in enumerate(titles) if table[i, j])
+        for i, gold in enumerate(titles)
+    )
+    return _svg(figure, f"Assertions by {name}. {described}.")
 
 
 def _canvas(height: float) -> tuple[Figure, Axes]:

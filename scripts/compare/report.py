@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.compare.plots import draw_curves, draw_labels, draw_outcomes
+from scripts.compare.plots import draw_confusion, draw_curves, draw_labels, draw_outcomes
 from scripts.corpus.scores import UNDEFINED
 from scripts.pages.environment import create_environment
 
@@ -22,9 +22,10 @@ MEANINGS = (
     " overlap a longer one; else without them, as the model is trained."
 )
 AVERAGES = {"micro": "micro", "macro": "macro over labels", "per_document": "mean over notes (the macro of n2c2)"}
+ASSERTIONS = {"given": "Mentions are given (the task of i2b2 2010)", "end_to_end": "Mention and assertion both right"}
 CONFUSIONS = 8  # rows
 _WORDS = {"definitions": DEFINITIONS, "meanings": MEANINGS, "averages": AVERAGES, "undefined": UNDEFINED,
-          "confusions": CONFUSIONS}  # fmt: skip
+          "confusions": CONFUSIONS, "tasks": ASSERTIONS}  # fmt: skip
 
 
 def render_html(
@@ -47,6 +48,9 @@ def render_html(
     plots = {
         "labels": draw_labels(comparison["labels"]) if comparison["labels"] else "",
         "outcomes": draw_outcomes(wrong),
+        "confusion": [
+            draw_confusion(name, pairs) for name, pairs in (comparison["assertions"] or {}).get("confusion", {}).items()
+        ],
         "curves": [
             draw_curves(logs, key, title)
             for key, title in (("loss", "training loss"), ("ents_f", "F1 on dev, %"), ("ents_p", "precision on dev, %"),

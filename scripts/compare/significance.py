@@ -1,6 +1,6 @@
 """How sure a score is, and whether a difference is more than chance: resampling of whole notes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,18 @@ class Difference(NamedTuple):
     difference: float
     interval: Interval
     p: float
+
+
+def count_table(result: dict[str, Any], labels: list[str]) -> np.ndarray:
+    """The counts of a result as `evaluate` writes them, notes x labels x 3, for the labels of all models.
+
+    result (dict[str, Any]): Its `per_note` has `labels` and the `counts` of each note.
+    """
+    found = result["per_note"]
+    table = np.zeros((len(found["counts"]), len(labels), 3))
+    if found["labels"]:
+        table[:, [labels.index(label) for label in found["labels"]]] = found["counts"]
+    return table
 
 
 def f_scores(counts: np.ndarray) -> np.ndarray:
@@ -93,11 +105,11 @@ def holm(p_values: list[float]) -> list[float]:
     return corrected
 
 
-def sentence(one: str, other: str, result: Difference, notes: int) -> str:
+def sentence(one: str, other: str, result: Difference, notes: int, score: str = "strict F1") -> str:
     """What a comparison on so many notes shows, in words, from the numbers."""
     low, high = (100 * end for end in result.interval)
     numbers = (
-        f"{one} less {other}: {100 * result.difference:+.2f} points of strict F1,"
+        f"{one} less {other}: {100 * result.difference:+.2f} points of {score},"
         f" 95 % interval {low:+.2f} to {high:+.2f}, p = {result.p:.4f}, {notes} notes"
     )
     if notes < FEWEST_NOTES:

@@ -1,5 +1,6 @@
 """The comparison as it is printed."""
 
+from itertools import chain
 from typing import Any
 
 from wasabi import msg
@@ -18,9 +19,15 @@ def print_comparison(comparison: dict[str, Any]) -> None:
         [f"F {label}", *(_percent(scores[model]["f"], scores[model]["support"]) for model in models)]
         for label, scores in comparison["labels"].items()
     ]
+    for task, title in (("given", "F assertion, given"), ("end_to_end", "F with assertion")):
+        if comparison["assertions"]:
+            scores = comparison["assertions"][task]["models"]
+            rows.append([title, *(_percent(scores[model]["f"], scores[model]["support"]) for model in models)])
     rows.append(["words/s", *(f"{model['words_per_second']:,.0f}" for model in models.values())])
     msg.table(rows, header=["", *models], aligns=["l", *"r" * len(models)], divider=True)
-    for difference in comparison["differences"]:
+    of_assertions = [comparison["assertions"][task]["differences"] for task in ("given", "end_to_end")
+                     if comparison["assertions"]]  # fmt: skip
+    for difference in chain(comparison["differences"], *of_assertions):
         msg.info(difference["sentence"])
 
 

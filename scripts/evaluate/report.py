@@ -15,6 +15,16 @@ def print_scores(metrics: dict[str, Any]) -> None:
     msg.table(rows, header=["", "P", "R", "F", "support"], aligns=["l", *"rrrr"], divider=True)
     if not metrics["support"]:
         msg.warn(UNDEFINED)
+    if metrics["assertions"]:
+        print_assertions(metrics["assertions"])
+
+
+def print_assertions(scores: dict[str, Any]) -> None:
+    """Print the scores of assertions, of given mentions by value and overall, and of found ones."""
+    rows = [[value, *_cells(each)] for value, each in scores["given"]["per_value"].items()]
+    rows.append(["all, of given mentions", *_cells(scores["given"]["micro"])])
+    rows.append(["found, with the mention", *_cells(scores["end_to_end"]["micro"])])
+    msg.table(rows, header=["assertion", "P", "R", "F", "support"], aligns=["l", *"rrrr"], divider=True)
 
 
 def _cells(scores: dict[str, Any]) -> list[str]:

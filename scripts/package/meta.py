@@ -34,7 +34,7 @@ def meta_fields(metrics: dict[str, Any], sources: list[dict[str, str]]) -> dict[
         "author": "medner",
         "license": closed[0]["license"] if closed else "MIT",
         "sources": [corpus, {"name": encoder, "license": "see the encoder"}, *adapted],
-        "performance": {key: metrics[key] for key in SCORES},
+        "performance": {key: metrics[key] for key in SCORES} | assertion_scores(metrics.get("assertions")),
         "notes": (
             f"The code is under the MIT licence; the notes of {corpus['name']} that it was trained on:"
             f" {corpus['license']}. Scores are strict matches on {metrics['notes']} test notes of {metrics['corpus']},"
@@ -42,4 +42,19 @@ def meta_fields(metrics: dict[str, Any], sources: list[dict[str, str]]) -> dict[
             " notes, and none was found; what the weights may have memorised, no such search can tell."
         ),
         "requirements": [name + versions for name, versions in RANGES.items()],
+    }
+
+
+def assertion_scores(assertions: dict[str, Any] | None) -> dict[str, Any]:
+    """The scores of assertions as the package states them: of given mentions, overall and by value, and end to end.
+
+    assertions (dict[str, Any] | None): As `evaluate` writes them; None where a model gives none.
+    """
+    if assertions is None:
+        return {}
+    given, end_to_end = assertions["given"], assertions["end_to_end"]
+    return {
+        "assertion_given_f": given["micro"]["f"],
+        "assertion_given_per_value": given["per_value"],
+        **{f"assertion_{name}": end_to_end["micro"][name] for name in "prf"},
     }

@@ -180,10 +180,8 @@ class AssertionClassifier(TrainablePipe):
         best = scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=int)
         raw = scores[np.arange(len(scores)), best]
         probabilities = calibrate(raw, self.cfg["calibration"])
-        found = iter(
-            Assertion(self.labels[value], *pair)
-            for value, *pair in zip(best.tolist(), raw.tolist(), probabilities, strict=True)
-        )
+        rows = zip(best.tolist(), raw.tolist(), probabilities, strict=True)
+        found = iter(Assertion(self.labels[value], given, probability) for value, given, probability in rows)
         return [[next(found) for _ in of_doc] for of_doc in spans]
 
     def set_annotations(self, docs: Sequence[Doc], scores: Any) -> None:

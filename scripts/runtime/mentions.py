@@ -53,7 +53,7 @@ def find_tokens(sizes: Sequence[int], bounds: Sequence[np.ndarray], seen: np.nda
     bounds (Sequence[np.ndarray]): Of each Doc the start and end tokens, mentions x 2.
     seen (np.ndarray): Which tokens of the batch have a vector; a mention without one keeps all its tokens.
     """
-    shifts = np.cumsum([0, *sizes[:-1]])
+    shifts = np.cumsum([0, *sizes])[:-1]
     empty = np.zeros((0, 2), dtype=int)
     shifted = np.concatenate([empty, *(of_doc + shift for of_doc, shift in zip(bounds, shifts, strict=True))])
     starts, ends = shifted.T
