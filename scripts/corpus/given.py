@@ -34,7 +34,8 @@ def get_classifier(nlp: Language) -> AssertionClassifier | None:
 def stated_mentions(doc: Doc) -> list[tuple[Span, str]]:
     """All gold mentions of which something is annotated, nested ones too."""
     group = doc.spans[GOLD]
-    return [(span, value) for span, value in zip(group, group.attrs["assertions"], strict=True) if value]
+    values = group.attrs.get("assertions") or [""] * len(group)
+    return [(span, value) for span, value in zip(group, values, strict=True) if value]
 
 
 def classify_given(nlp: Language, golds: Iterable[Doc]) -> Iterator[list[Given]]:

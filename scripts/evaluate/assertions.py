@@ -42,11 +42,9 @@ def score_given(notes: Sequence[Sequence[Given]]) -> dict[str, Any]:
     RETURNS (dict[str, Any]): `micro` (of mentions that all have a prediction the three scores equal the accuracy),
         `per_value`, `confusion` (pairs of gold and predicted, the right ones too), `per_note`, `calibration`.
     """
-    golds = [[Mention(each.gold, each.span.start_char, each.span.end_char) for each in note] for note in notes]
-    found = [
-        [Mention(each.found.value, each.span.start_char, each.span.end_char) for each in note if each.found]
-        for note in notes
-    ]
+    # By their numbers, as two mentions may be at one place
+    golds = [[Mention(each.gold, i, i + 1) for i, each in enumerate(note)] for note in notes]
+    found = [[Mention(each.found.value, i, i + 1) for i, each in enumerate(note) if each.found] for note in notes]
     counts = count(golds, found, match_exact)
     pairs = Counter((each.gold, each.found.value if each.found else "") for note in notes for each in note)
     return {
