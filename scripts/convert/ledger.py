@@ -95,7 +95,7 @@ class Ledger:
         msg.table(rows, header=["assertions", *columns], aligns=["l", *"r" * len(columns)], divider=True)
         implied = sum(size["implied"] for size in self.sizes.values())
         if implied:
-            msg.info(f"{implied:,} mentions have no assertion, and were taken for present: none is marked so")
+            msg.info(f"{implied:,} mentions have no assertion, and were taken for present: hardly any is marked so")
 
     def _report_gaps(self) -> None:
         """Warn of parts without text or mentions, and of labels that no model can learn from the train part."""

@@ -14,9 +14,9 @@ VALUES = (PRESENT, "absent", "possible", "conditional", "hypothetical", "associa
 
 # What annotators of other schemes call them, in small letters and digits alone
 _WORDS = {
-    PRESENT: "present positive pos affirmed asserted confirmed certain definite factual notnegated patient false no",
+    PRESENT: "present positive pos affirmed asserted confirmed certain definite factual notnegated patient",
     "absent": "absent negative neg negated denied",
-    "possible": "possible possibly probable uncertain suspected speculated",
+    "possible": "possible possibly probable uncertain suspected speculated maybe maybepos maybeneg",
     "conditional": "conditional",
     "hypothetical": "hypothetical proposed",
     "associated_with_someone_else": "associatedwithsomeoneelse someoneelse family familymember other notpatient",
@@ -35,7 +35,7 @@ _FLAGS = {
     "hypothetical": "hypothetical",
     "familyhistory": "associated_with_someone_else",
 }
-_TRUE = {"", "true", "yes"}
+_TRUE, _FALSE = {"true", "yes"}, {"false", "no"}
 
 
 class AssertionFate(StrEnum):
@@ -83,9 +83,11 @@ def read_value(attribute: str, value: str) -> str | None:
     RETURNS (str | None): One of VALUES; "" if the value has no meaning here; None if the attribute is no assertion.
     """
     name, word = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (attribute, value))
-    if name in _FLAGS:
-        return _FLAGS[name] if word in _TRUE else _VALUES.get(word, "")
-    return _VALUES.get(word, "") if name in _CHOICES else None
+    if name not in _FLAGS:
+        return _VALUES.get(word, "") if name in _CHOICES else None
+    if not value.strip() or word in _TRUE:
+        return _FLAGS[name]
+    return PRESENT if word in _FALSE else _VALUES.get(word, "")
 
 
 def join(
@@ -130,19 +132,22 @@ def problems_of_dropped(entity: Entity, file: str) -> list[Problem]:
 
 
 def imply_present(notes: Sequence[Note]) -> list[Note]:
-    """Take mentions of which nothing is stated for present, if their label has assertions and none of them says so.
-
-    Annotators of some schemes mark only what is not there; in others all mentions are marked, or a label has none.
+    """Take mentions of which nothing is stated for present where the annotators marked what is not: present is at most
+    a tenth of what they stated. It is done for the labels that have assertions at all.
     """
-    stated: dict[str, set[str]] = defaultdict(set)
-    for note in notes:
-        for entity in note.entities:
-            stated[entity.label].add(entity.assertion)
-    implied = {label for label, values in stated.items() if values - {""} and PRESENT not in values}
-    if not implied:
+    stated = [entity for note in notes for entity in note.entities if entity.assertion]
+    if not stated or 10 * sum(entity.assertion == PRESENT for entity in stated) > len(stated):
         return list(notes)
-    return [note._replace(entities=tuple(_imply(entity, implied) for entity in note.entities)) for note in notes]
+    labels = {entity.label for entity in stated}
+    return [note._replace(entities=_imply(note.entities, labels)) for note in notes]
 
 
-def _imply(entity: Entity, labels: set[str]) -> Entity:
-    return entity._replace(assertion=entity.assertion or PRESENT) if entity.label in labels else entity
+def _imply(entities: Sequence[Entity], labels: set[str]) -> tuple[Entity, ...]:
+    # What is stated of a mention goes for another one of its label and characters.
+    said = {(entity.label, entity.fragments) for entity in entities if entity.assertion}
+    return tuple(
+        entity._replace(assertion=PRESENT)
+        if entity.label in labels and (entity.label, entity.fragments) not in said
+        else entity
+        for entity in entities
+    )

@@ -66,7 +66,8 @@ def _take(doc: Doc, tokens: np.ndarray) -> Doc:
     for ent in doc.ents:
         if ent._.assertion:
             start, end = np.searchsorted(tokens, (ent.start, ent.end)).tolist()
-            taken[start:end]._.assertion = ent._.assertion
+            if start < end:
+                taken[start:end]._.assertion = ent._.assertion
     if Doc.has_extension("trf_data") and doc._.trf_data is not None:
         taken._.trf_data = wrap(unwrap(doc._.trf_data)[tokens])
     return taken

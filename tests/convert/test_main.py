@@ -52,7 +52,7 @@ def read_docs(path: Path) -> list:
 
 @pytest.mark.parametrize(
     ("corpus", "notes", "mentions"),
-    [("sample", (96, 24), 8302), ("sample-medications", (40, 12), 4204)],
+    [("sample", (220, 60), 23416), ("sample-medications", (40, 12), 4204)],
 )
 def test_the_sample_corpora_are_converted_whole(corpus, notes, mentions, tmp_path):
     done = convert(corpus, ASSETS, tmp_path / "out")

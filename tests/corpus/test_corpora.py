@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.corpus.corpora import CONCEPTS_2010, CONCEPTS_2011, CORPORA, MEDICATIONS, check_labels, read_corpus
-from scripts.convert.formats import FORMATS
 from scripts.cli import InputError
+from scripts.convert.formats import FORMATS
+from scripts.corpus.corpora import CONCEPTS_2010, CONCEPTS_2011, CORPORA, MEDICATIONS, check_labels, read_corpus
 from scripts.corpus.note import Entity, Note
 from scripts.corpus.split import assign
 from tests.helpers import file, paths, problems, quoted, tar_of, write_files, zip_of
@@ -36,6 +36,7 @@ ARCHIVES_2010 = {
             f"{GOLD_2010}/concepts/0001.con": CONCEPT,
             f"{GOLD_2010}/concepts/record-1.con": CONCEPT,
             f"{GOLD_2010}/ast/0001.ast": "",
+            f"{GOLD_2010}/ast/record-1.ast": 'c="chest pain" 1:3 1:5||t="problem"||a="conditional"\n',
         }
     ),
 }
@@ -128,6 +129,16 @@ def test_train_and_test_notes_of_2010_with_the_same_name_have_their_own_text(tmp
     texts = {note.id: note.text for note in read("i2b2-2010", put(tmp_path, ARCHIVES_2010))}
     assert texts["test_data.tar.gz/test_data/record-1"] == TEXT.upper()
     assert texts[f"{TRAIN_2010}.tar.gz/{TRAIN_2010}/beth/txt/record-1"] == TEXT
+
+
+def test_notes_of_2010_have_the_assertions_of_their_own_archive(tmp_path):
+    notes = read("i2b2-2010", put(tmp_path, ARCHIVES_2010))
+    assert {note.id: [entity.assertion for entity in note.entities] for note in notes} == {
+        f"{TRAIN_2010}.tar.gz/{TRAIN_2010}/beth/txt/record-1": ["absent"],
+        "2_DH": [""],
+        "0001": [""],
+        "test_data.tar.gz/test_data/record-1": ["conditional"],
+    }
 
 
 @pytest.mark.parametrize("name", RELEASES)
@@ -245,6 +256,17 @@ def test_labels_are_checked_as_they_are_spelt():
     note = check_labels(Note("a", "x", entities, "a.con", "a.txt"), CONCEPTS_2010)
     assert [entity.line for entity in note.entities] == [1]
     assert [line for line, _, _ in problems(note)] == [2, 3]
+
+
+def test_the_assertions_of_an_unknown_label_go_with_it():
+    entities = (Entity("person", ((0, 1),), 4, "absent", 2), Entity("test", ((0, 1),), 5, "present", 1))
+    note = check_labels(Note("a", "x", entities, "a.con", "a.txt"), CONCEPTS_2010)
+    assert note.entities == entities[1:]
+    assert [(problem.line, problem.dropped, problem.assertion) for problem in note.problems] == [
+        (4, 1, ""),
+        (4, 0, "of_dropped"),
+        (4, 0, "of_dropped"),
+    ]
 
 
 # --- the sample corpora and notes of one's own

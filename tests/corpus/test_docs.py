@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin
 
+from scripts.corpus.assertions import VALUES
 from scripts.corpus.docs import DOCBIN_ATTRS, GOLD, NOTE_ID, Fate, create_nlp, to_doc
 from scripts.corpus.note import Entity, Note
 
 NLP = create_nlp()
+STAYS = {*Fate} - {Fate.DROPPED}
 TEXT = "She had acute chest pain ,\n took 10mg aspirin daily ."
 
 
@@ -92,6 +94,43 @@ def test_a_mention_may_run_over_a_line_end():
     assert ents(doc) == [("pain ,\n took", "problem")] and fates == [Fate.KEPT]
 
 
+def state(note: Note, *values: str) -> Note:
+    """The note with what is said of its mentions, in their order."""
+    pairs = zip(note.entities, values, strict=True)
+    return note._replace(entities=tuple(entity._replace(assertion=value) for entity, value in pairs))
+
+
+def test_each_mention_keeps_its_assertion_nested_ones_too():
+    note = make_note(
+        TEXT, ("problem", at(TEXT, "pain")), ("problem", at(TEXT, "acute chest pain")), ("treatment", at(TEXT, "aspir"))
+    )
+    doc, fates = to_doc(NLP, state(note, "possible", "absent", "conditional"))
+    assert fates == [Fate.NESTED, Fate.KEPT, Fate.REALIGNED]
+    assert doc.spans[GOLD].attrs["assertions"] == ["possible", "absent", "conditional"]
+    assert [ent._.assertion for ent in doc.ents] == ["absent", "conditional"]
+
+
+def test_a_mention_without_an_assertion_has_none():
+    doc, _ = to_doc(NLP, make_note(TEXT, ("problem", at(TEXT, "pain"))))
+    assert (doc.spans[GOLD].attrs["assertions"], doc.ents[0]._.assertion) == ([""], None)
+    assert doc.ents[0]._.assertion_probability is None
+
+
+@pytest.mark.parametrize(("first", "second"), [("problem", "test"), ("test", "problem")])
+def test_of_two_labels_at_one_place_each_keeps_its_own(first, second):
+    note = make_note(TEXT, (first, at(TEXT, "pain")), (second, at(TEXT, "pain")))
+    values = {"problem": "absent", "test": ""}
+    doc, _ = to_doc(NLP, state(note, values[first], values[second]))
+    assert [(ent.label_, ent._.assertion) for ent in doc.ents] == [(first, values[first] or None)]
+    assert [span.label_ for span in doc.spans[GOLD]] == [first, second]
+    assert doc.spans[GOLD].attrs["assertions"] == [values[first], values[second]]
+
+
+def test_the_assertion_of_a_dropped_mention_is_in_no_list():
+    note = make_note(TEXT, ("problem", at(TEXT, "\n ")), ("problem", at(TEXT, "pain")))
+    assert to_doc(NLP, state(note, "absent", "present")).doc.spans[GOLD].attrs["assertions"] == ["present"]
+
+
 @pytest.mark.parametrize("text", ["", "\n", " \r\n\t"])
 def test_an_empty_note_becomes_an_empty_doc(text):
     doc, fates = to_doc(NLP, make_note(text))
@@ -107,7 +146,8 @@ def notes(draw) -> Note:
     fragments = st.lists(fragment, min_size=1, max_size=3, unique=True).map(sorted)
     mention = st.tuples(st.sampled_from(["problem", "test"]), fragments)
     mentions = draw(st.lists(mention, max_size=8))
-    return make_note(text, *((label, *found) for label, found in mentions))
+    values = [draw(st.sampled_from(["", *VALUES])) for _ in mentions]
+    return state(make_note(text, *((label, *found) for label, found in mentions)), *values)
 
 
 @given(notes())
@@ -122,6 +162,15 @@ def test_no_mention_is_lost_on_the_way_to_a_docbin_and_back(note):
     assert len(back.ents) == sum(in_ents)
     gold = [entity for entity, fate in zip(note.entities, fates, strict=True) if fate is not Fate.DROPPED]
     assert len(back.spans[GOLD]) == len(gold)
+    assert back.spans[GOLD].attrs["assertions"] == [entity.assertion for entity in gold]
+    stated = {
+        (span.start, span.end): entity.assertion or None
+        for span, (entity, fate) in zip(
+            back.spans[GOLD], [pair for pair in zip(note.entities, fates, strict=True) if pair[1] in STAYS], strict=True
+        )
+        if fate in (Fate.KEPT, Fate.REALIGNED)
+    }
+    assert {(ent.start, ent.end): ent._.assertion for ent in back.ents} == stated
     fragments = back.spans[GOLD].attrs["fragments"]
     for span, entity, found in zip(back.spans[GOLD], gold, fragments, strict=True):
         assert span.label_ == entity.label

@@ -73,6 +73,8 @@ def docs(draw: st.DrawFn) -> Doc:
             spans.append(Span(doc, start, min(start + length, len(doc)), draw(st.sampled_from(["test", "problem"]))))
         start += length
     doc.set_ents(spans, default=draw(st.sampled_from(["outside", "missing"])))
+    for ent in doc.ents:
+        ent._.assertion = draw(st.sampled_from([None, "absent", "possible"]))
     for token in doc[1:] if len(doc) > 1 else ():
         token.is_sent_start = draw(st.sampled_from([True, False, None]))
     return doc
@@ -89,8 +91,9 @@ def test_what_is_left_is_as_it_was(doc: Doc):
         assert (token.text, token.ent_type_) == (old.text, old.ent_type_)
         assert token.i == 0 or token.is_sent_start == old.is_sent_start
         assert (token.ent_iob_ in "BI") == (old.ent_iob_ in "BI") if old.ent_iob_ else not token.ent_iob_
-    kept = [[token.text for token in ent if not invisible[token.i]] for ent in doc.ents]
-    assert [[token.text for token in ent] for ent in seen.doc.ents] == [words for words in kept if words]
+    kept = [([token.text for token in ent if not invisible[token.i]], ent._.assertion) for ent in doc.ents]
+    left = [([token.text for token in ent], ent._.assertion) for ent in seen.doc.ents]
+    assert left == [(words, assertion) for words, assertion in kept if words]
     assert "".join(seen.doc.text.split()) == "".join("".join(token.text for token in seen.doc).split())
 
 

@@ -7,6 +7,7 @@ a discontinuous mention has several fragments. Text-bound annotations (T lines) 
 
 import html
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ _TEXT_BOUND = re.compile(r"T\S*\t(\S+) +(\d+ +\d+(?: *; *\d+ +\d+)*) *(?:\t(.*))
 # Meant as text-bound, but not one: indented, without tabs, cut off, or without its id.
 _MALFORMED = re.compile(r"\s*(?:T\d+(?:\t|\s*$|\s+\S+\s+\d+\s+\d+)|\S+ +\d+ +\d+(?: *; *\d+ +\d+)*\t)")
 _TRIGGER = re.compile(r"(E\S*)\t\S+?:(T\S*)")
-_ATTRIBUTE = re.compile(r"[AM]\S*\t(\S+) +(\S+)(?: +(\S.*?))?\s*")
+_ATTRIBUTE = re.compile(r"[AM]\S*\t\s*(\S+)(?:\s+(\S+)(?:\s+(\S.*?))?)?\s*")
 _OTHER = re.compile(r"(?:[ERAMN#]\S*|\*)\t")  # events, relations, attributes, norms, notes, equivalences
 
 
@@ -57,30 +58,38 @@ def _read_note(found: Pair) -> Note:
         continues = lines and lines[0].number < number
         kind = "continuation of a quote" if continues else "malformed line"
         problems.append(Problem(file, number, kind, dropped=0 if continues else 1))
-    places: dict[str, list[int]] = {}  # of each T's mention in the entities, none if it was dropped
+    mentions: dict[str, Entity | None] = {}  # of each T, None if it was dropped
     for line in lines:
         if not _OTHER.match(line.text):
             entity, problem = _read_text_bound(text, line, file)
-            places.setdefault(line.text.split("\t")[0].strip(), []).extend([len(entities)] if entity else [])
+            tag = line.text.split()[0]
+            mentions[tag] = mentions.get(tag) or entity
             entities.extend([entity] if entity else [])
             problems.extend([problem] if problem else [])
-    entities, unjoined = join(entities, _read_attributes(lines, places), file)
+    entities, unjoined = join(entities, _read_attributes(lines, mentions, entities), file)
     split = named_split(found.text.path.parts[:-1])
     return Note(found.id, text, entities, file, str(found.text.path), split, (*problems, *unjoined))
 
 
-def _read_attributes(lines: Sequence[_Line], places: dict[str, list[int]]) -> Iterator[Statement]:
+def _read_attributes(
+    lines: Sequence[_Line], mentions: dict[str, Entity | None], entities: Sequence[Entity]
+) -> Iterator[Statement]:
     """The attributes that state an assertion; others, such as those of an event's time, are left alone.
 
-    places (dict[str, list[int]]): Of the mention of each text-bound annotation.
+    mentions (dict[str, Entity | None]): Of each text-bound annotation, None if it was dropped.
     """
     triggers = {match[1]: match[2] for line in lines if (match := _TRIGGER.match(line.text))}
+    places: dict[tuple, list[int]] = defaultdict(list)
+    for place, entity in enumerate(entities):
+        places[entity.label, entity.fragments].append(place)
     for line in lines:
-        match = _ATTRIBUTE.fullmatch(line.text)
+        match = _ATTRIBUTE.fullmatch(line.text.split("\n")[0])
         value = read_value(match[1], match[3] or "") if match else None
         if match and value is not None:
             target = triggers.get(match[2], match[2])
-            yield Statement(line.number, places.get(target, ()), value, match[1].lower(), target in places)
+            mention = mentions.get(target)
+            about = places[mention.label, mention.fragments] if mention else ()
+            yield Statement(line.number, about, value if target else "", match[1].lower(), target in mentions)
 
 
 def _join_continuations(annotations: str) -> tuple[list[_Line], list[int]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.cli import InputError
-from scripts.convert.formats.pairs import pair
+from scripts.convert.formats.pairs import attach, pair
 from tests.helpers import file
 
 
@@ -84,3 +84,39 @@ def test_two_annotations_of_one_text_are_reported(skip_unpaired):
 
 def test_nothing_pairs_with_nothing():
     assert pairs([], []) == []
+
+
+# --- further files of a note
+
+
+def attached(further: list[str], *annotations: str) -> dict[str, str]:
+    texts = [file(path.replace(".con", ".txt"), "") for path in annotations]
+    found = pair(texts, [file(path, "") for path in annotations], stem)
+    return {note: str(one.path) for note, one in attach(found, [file(path, "") for path in further], stem).items()}
+
+
+def test_a_further_file_belongs_to_the_nearest_note_of_its_name():
+    assert attached(["b/ast/1.ast", "a/1.ast", "2.ast"], "a/1.con", "b/1.con", "b/2.con", "b/3.con") == {
+        "a/1": "a/1.ast",
+        "b/1": "b/ast/1.ast",
+        "2": "2.ast",
+    }
+
+
+def test_the_part_that_a_folder_states_comes_before_what_is_near():
+    assert attached(["x/test/1.ast", "y/train/1.ast"], "x/train/1.con", "y/test/1.con") == {
+        "y/test/1": "x/test/1.ast",
+        "x/train/1": "y/train/1.ast",
+    }
+
+
+def test_a_further_file_of_no_note_is_left_out():
+    assert attached(["2.ast", "11.ast"], "1.con") == {}
+    assert attached(["1.ast"]) == {}
+
+
+def test_further_files_that_fit_two_notes_or_one_note_twice_are_reported():
+    with pytest.raises(InputError, match=r"^c/1\.ast fits both a/1\.con and b/1\.con: remove one of them\.$"):
+        attached(["c/1.ast"], "a/1.con", "b/1.con")
+    with pytest.raises(InputError, match=r"^a/1\.ast and b/1\.ast both belong to a/1\.con: remove one\.$"):
+        attached(["a/1.ast", "b/1.ast"], "a/1.con")
