@@ -20,6 +20,7 @@ COMMANDS = (
     "speed annotate {model} --share 0.15 --sentences {bc5cdr}",
     "speed annotate bert-base --share 0.03 --sentences {bc5cdr}",
     "speed annotate albert-base --share 0.03 --sentences {bc5cdr}",
+    "speed components {model}",
     "memory {model}",
     "assertions {model}",
     "accuracy sample {encoder} --epochs 4",

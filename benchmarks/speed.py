@@ -12,10 +12,12 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
+import spacy
 import srsly
 import torch
 import typer
@@ -33,6 +35,7 @@ from scripts.machine import describe_machine
 from scripts.runtime.shim import encoder_shim
 
 RESULTS = Path(__file__).parent / "results"
+LAST = {"keep_output": False}  # of the listener that no other one comes after
 PIPELINE_BATCHES = (1, 8, 32, 64)  # of the Hugging Face pipeline, of which the fastest counts
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -107,6 +110,22 @@ def best_batch_size(pipe: Any, train: Path) -> int:
 def drain(nlp: Language, texts: Sequence[str]) -> None:
     for _ in nlp.pipe(texts):
         pass
+
+
+@app.command()
+def components(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained pipeline of ours")],
+    corpus: Annotated[Path, typer.Option(help="Converted corpus")] = Path("corpus/sample"),
+    rounds: Annotated[int, typer.Option(help="Rounds")] = 9,
+) -> None:
+    """Measure words a second of reading with and without the component for assertions."""
+    texts = [doc.text for split in ("test", "train") for doc in read_split(corpus, split)]
+    without = spacy.load(model, exclude=["assertion"], config={"components": {"ner": {"model": {"tok2vec": LAST}}}})
+    contestants = {
+        "medner": partial(drain, spacy.load(model)),
+        "medner, without assertions": partial(drain, without),
+    }
+    show(f"{model.parent.name}, assertions", contestants, texts, count_words(texts), rounds)
 
 
 @app.command()

@@ -12,6 +12,8 @@ class Mark:
     text: str
     label: str
     colour: str
+    assertion: str = ""
+    struck: bool = False
 
 
 @dataclass
@@ -63,9 +65,11 @@ class Page(HTMLParser):
             self.passages[-1][-1].names += text.split(", ")
         elif tag == "span":
             self.marks[-1].label = text
-        elif tag == "mark":
-            self.marks[-1].text = text
-        if "dd" in self.tags and tag != "span":
+        elif "mark" in self.tags and tag == "small":
+            self.marks[-1].assertion = text.removeprefix(", ")
+        elif "mark" in self.tags:
+            self.marks[-1].text, self.marks[-1].struck = text, tag == "s"
+        if "dd" in self.tags and tag not in ("span", "small"):
             self.passages[-1][-1].text += glue(text)
 
     def rows(self, note: str, side: str) -> list[Row]:

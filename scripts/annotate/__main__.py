@@ -5,6 +5,7 @@ python -m scripts.annotate en_medner_bert /data/notes annotated --to brat
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -32,15 +33,17 @@ def main(
     shard_size: Annotated[int, typer.Option(help="Notes a shard; a killed run loses one shard at most")] = 1000,
     n_process: Annotated[int, typer.Option(help="Processes to compute with")] = 1,
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
+    assertions: Annotated[bool, typer.Option("--assertions", help="Add a column of assertions to CoNLL")] = False,
 ) -> None:
     """Annotate the notes of INPUT with MODEL into OUTPUT, in shards; after an end by force the same command goes on."""
     check_options(to, max_chars, shard_size, n_process, gpu)
+    check_assertions(to, assertions)
     check_output(output, input)
     columns, unused = Columns(text_column, id_column, max_chars), Counter()
     items = begin(read_texts(input, columns, unused))
     # Imported here, so that --help does not wait for spaCy and torch.
     from scripts.annotate.annotation import annotate_rest, describe
-    from scripts.annotate.writers import brat_config
+    from scripts.annotate.writers import WRITERS, brat_config
     from scripts.corpus.pipelines import load_pipeline
 
     cli.use_gpu(gpu)
@@ -54,6 +57,7 @@ def main(
         "id_column": id_column,
         "max_chars": max_chars,
         "shard_size": shard_size,
+        "assertions": assertions,
     }
     with open_manifest(output, settings) as manifest:
         if manifest.finished:
@@ -62,7 +66,8 @@ def main(
             if to == "brat":
                 with whole_file(output / "annotation.conf") as path:
                     path.write_text(brat_config(nlp), encoding="utf8")
-            annotate_rest(nlp, items, manifest, to, shard_size, n_process)
+            writer = partial(WRITERS[to], assertions=True) if assertions else WRITERS[to]
+            annotate_rest(nlp, items, manifest, writer, shard_size, n_process)
             report_unused(unused)
         report(manifest)
 
@@ -75,6 +80,12 @@ def check_options(to: str, max_chars: int, shard_size: int, n_process: int, gpu:
         raise InputError("--max-chars, --shard-size and --n-process take numbers from 1.")
     if n_process > 1 and gpu >= 0:
         raise InputError("Several processes cannot share a GPU: leave --n-process or --gpu out.")
+
+
+def check_assertions(to: str, assertions: bool) -> None:
+    """RAISES (InputError): A format that has no such column is asked for one."""
+    if assertions and to != "conll":
+        raise InputError(f"--assertions adds a column to conll; {to} holds assertions without it: leave it out.")
 
 
 def begin(items: Iterator[Text | Failure]) -> Iterator[Text | Failure]:

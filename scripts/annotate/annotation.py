@@ -1,6 +1,6 @@
 """The notes of a source annotated shard by shard, from where an earlier run ended."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tqdm import tqdm
 from scripts.annotate.failures import failure_of
 from scripts.annotate.processes import annotate
 from scripts.annotate.shards import Manifest, Totals
-from scripts.annotate.writers import WRITERS, Writer
+from scripts.annotate.writers import Writer
 from scripts.corpus.pipelines import count_words
 from scripts.corpus.texts import Failure, Text, fingerprint
 from scripts.runtime.cut import cut
@@ -26,21 +26,26 @@ def describe(nlp: Language) -> dict[str, str]:
 
 
 def annotate_rest(
-    nlp: Language, items: Iterable[Text | Failure], manifest: Manifest, to: str, shard_size: int, n_process: int
+    nlp: Language,
+    items: Iterable[Text | Failure],
+    manifest: Manifest,
+    create_writer: Callable[[], Writer],
+    shard_size: int,
+    n_process: int,
 ) -> None:
     """Annotate what earlier runs have left, shard by shard.
 
     nlp (Language): The pipeline.
     items (Iterable[Text | Failure]): All notes of the source.
     manifest (Manifest): Says how many of them are done, and takes the others.
-    to (str): A format of WRITERS.
+    create_writer (Callable[[], Writer]): Makes the writer of a shard.
     shard_size (int): Notes a shard.
     n_process (int): Number of processes.
     """
     rest = islice(items, manifest.totals.notes, None)
     with tqdm(desc="Annotating", unit="word", unit_scale=True) as bar:
         for shard in cut(rest, _chars, SHARD_CHARS, shard_size):
-            writer = WRITERS[to]()
+            writer = create_writer()
             failures, totals = [], Totals()
             for done in annotate_shard(nlp, shard, writer, n_process):
                 failures.extend([done] if isinstance(done, Failure) else [])

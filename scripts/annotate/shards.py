@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from scripts.annotate.writers import Writer
 
 MANIFEST, ERRORS, SHARDS, LOCK = "manifest.jsonl", "errors.jsonl", "shards", ".lock"
+ASSERTIONS = "assertions"  # a setting that older manifests do not have; the rows of these formats had no such columns
+WIDENED = ("jsonl", "parquet")
 
 
 class Totals(NamedTuple):
@@ -185,7 +187,12 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _check_settings(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    names = [name for name in now if name != "input" and before.get(name) != now[name]]
+    known = {ASSERTIONS: False} | before
+    names = [name for name in now if name != "input" and known.get(name) != now[name]]
+    if not names and ASSERTIONS not in before and now.get("to") in WIDENED:
+        raise InputError(
+            f"{folder} was begun by a version that wrote no assertions: go on with that version, or name a new folder."
+        )
     if names:
         raise InputError(
             f"{folder} was begun with other settings ({', '.join(names)}): give the same again, or name a new folder."

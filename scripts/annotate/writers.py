@@ -16,7 +16,9 @@ from scripts.corpus.conll import rows
 from scripts.corpus.docs import DOCBIN_ATTRS, NOTE_ID
 from scripts.corpus.note import Fragment
 from scripts.corpus.texts import Text
+from scripts.runtime.extensions import NAMES
 
+ATTRIBUTE = "Assertion"  # its name in brat
 # Where str.splitlines, with which brat reads, ends a line; no quote may hold one of them.
 _LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _UNSAFE = re.compile(r"[^\w .+=@,()\[\]~#&-]")  # of a file's name
@@ -65,7 +67,16 @@ class ParquetWriter:
             "id": pa.string(),
             "text": pa.string(),
             "ents": pa.list_(
-                pa.struct({"start": pa.int64(), "end": pa.int64(), "label": pa.string(), "text": pa.string()})
+                pa.struct(
+                    {
+                        "start": pa.int64(),
+                        "end": pa.int64(),
+                        "label": pa.string(),
+                        "text": pa.string(),
+                        "assertion": pa.string(),
+                        "assertion_probability": pa.float64(),
+                    }
+                )
             ),
         }
     )
@@ -81,15 +92,19 @@ class ParquetWriter:
 
 
 class ConllWriter:
-    """Token and IOB2 tag a line, as `export` writes them."""
+    """Token and IOB2 tag a line, as `export` writes them.
+
+    assertions (bool): Whether there is a third column, of what is said of the mentions.
+    """
 
     suffix = ".conll"
 
-    def __init__(self) -> None:
+    def __init__(self, assertions: bool = False) -> None:
+        self._assertions = assertions
         self._notes: list[str] = []
 
     def add(self, note: Text, doc: Doc) -> None:
-        self._notes.append("".join(f"{row}\n" for row in rows(doc, note.id)))
+        self._notes.append("".join(f"{row}\n" for row in rows(doc, note.id, self._assertions)))
 
     def save(self, path: Path) -> None:
         with path.open("w", encoding="utf8", newline="") as file:
@@ -97,7 +112,10 @@ class ConllWriter:
 
 
 class SpacyWriter:
-    """A DocBin, as `convert` and `evaluate` write it: the note's id is in `doc.user_data["note_id"]`."""
+    """A DocBin, as `convert` and `evaluate` write it.
+
+    The note's id is in `doc.user_data["note_id"]`, what is said of a mention in its extensions.
+    """
 
     suffix = ".spacy"
 
@@ -106,7 +124,7 @@ class SpacyWriter:
 
     def add(self, note: Text, doc: Doc) -> None:
         # The rest of the user data may be the output of the encoder, hundreds of times as large as the note.
-        doc.user_data = {NOTE_ID: note.id}
+        doc.user_data = {NOTE_ID: note.id, **_extensions(doc)}
         # DocBin.add may raise half-way.
         self._docs.merge(DocBin(attrs=DOCBIN_ATTRS, store_user_data=True, docs=[doc]))
 
@@ -135,7 +153,7 @@ class BratWriter:
                     file.write(content.encode("utf8"))
 
 
-WRITERS: dict[str, Callable[[], Writer]] = {
+WRITERS: dict[str, Callable[..., Writer]] = {
     "brat": BratWriter,
     "jsonl": JsonlWriter,
     "conll": ConllWriter,
@@ -150,13 +168,26 @@ def to_row(note: Text, doc: Doc) -> dict[str, Any]:
         "id": note.id,
         "text": note.text,
         "ents": [
-            {"start": ent.start_char, "end": ent.end_char, "label": ent.label_, "text": ent.text} for ent in doc.ents
+            {
+                "start": ent.start_char,
+                "end": ent.end_char,
+                "label": ent.label_,
+                "text": ent.text,
+                **{name: ent._.get(name) for name in NAMES},
+            }
+            for ent in doc.ents
         ],
     }
 
 
+def _extensions(doc: Doc) -> dict[Any, Any]:
+    """What of a Doc's user data are values of the mentions' extensions, under the keys that spaCy keeps them by."""
+    keys = (key for key in doc.user_data if isinstance(key, tuple) and key[:1] == ("._.",) and key[1] in NAMES)
+    return {key: doc.user_data[key] for key in keys}
+
+
 def ann_lines(text: str, doc: Doc) -> Iterator[str]:
-    """The lines of a brat annotation file.
+    """The lines of a brat annotation file, that of a mention before that of its assertion.
 
     RAISES (ValueError): A mention is nothing but blanks, which brat cannot hold.
     """
@@ -167,6 +198,8 @@ def ann_lines(text: str, doc: Doc) -> Iterator[str]:
         offsets = ";".join(f"{start} {end}" for start, end in fragments)
         quote = " ".join(text[start:end] for start, end in fragments)
         yield f"T{number}\t{brat_type(ent.label_)} {offsets}\t{quote}"
+        if ent._.assertion:
+            yield f"A{number}\t{ATTRIBUTE} T{number} {brat_type(ent._.assertion)}"
 
 
 def cut_lines(text: str, mention: Fragment) -> Iterator[Fragment]:
@@ -184,15 +217,21 @@ def cut_lines(text: str, mention: Fragment) -> Iterator[Fragment]:
 
 
 def brat_type(label: str) -> str:
-    """A label as the name of a type; brat takes no blanks there."""
+    """A label as the name of a type, or an assertion as a value; brat takes no blanks there."""
     return re.sub(r"\s+", "_", label)
 
 
 def brat_config(nlp: Language) -> str:
-    """The annotation.conf without which brat does not know the labels of a pipeline."""
-    finders = [name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns]
-    types = sorted({brat_type(label) for name in finders for label in nlp.pipe_labels.get(name, [])})
-    return "\n".join(["[entities]", *types, "", "[relations]", "", "[events]", "", "[attributes]", ""])
+    """The annotation.conf without which brat does not know the labels and the assertions of a pipeline."""
+    types, values = _names(nlp, "doc.ents"), _names(nlp, "span._.assertion")
+    attributes = [f"{ATTRIBUTE}\tArg:<ENTITY>, Value:{'|'.join(values)}"] if values else []
+    return "\n".join(["[entities]", *types, "", "[relations]", "", "[events]", "", "[attributes]", *attributes, ""])
+
+
+def _names(nlp: Language, assigned: str) -> list[str]:
+    """What the components of a pipeline that assign something can give."""
+    givers = [name for name in nlp.pipe_names if assigned in nlp.get_pipe_meta(name).assigns]
+    return sorted({brat_type(label) for name in givers for label in nlp.pipe_labels.get(name, [])})
 
 
 def safe_name(note_id: str) -> str:

@@ -18,6 +18,7 @@ from scripts.files import whole_folder
 def main(
     corpus: Annotated[Path, typer.Argument(help="Folder of a converted corpus")],
     output: Annotated[Path, typer.Argument(help="Folder for train.conll, dev.conll, test.conll")],
+    assertions: Annotated[bool, typer.Option("--assertions", help="Add a column of the mentions' assertions")] = False,
 ) -> None:
     """Write token and IOB2 tag a line, a blank line after each line of a note, -DOCSTART- before it."""
     # Imported here, so that --help does not wait for spaCy and torch.
@@ -32,7 +33,7 @@ def main(
             docs = read_docs(corpus / f"{split}.spacy", vocab)
             with (folder / f"{split}.conll").open("w", encoding="utf8", newline="") as file:
                 for doc in tqdm(docs, desc=f"Exporting {split}", unit="note"):
-                    file.writelines(f"{row}\n" for row in rows(doc, doc.user_data[NOTE_ID]))
+                    file.writelines(f"{row}\n" for row in rows(doc, doc.user_data[NOTE_ID], assertions))
     msg.good(f"Exported {corpus} to {output}")
 
 

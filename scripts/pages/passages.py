@@ -10,6 +10,7 @@ from spacy.tokens import Doc, Span
 
 from scripts.cli import InputError
 from scripts.corpus.docs import NOTE_ID, create_nlp, read_docs
+from scripts.pages.assertions import draw_assertion
 from scripts.pages.colours import label_colours
 
 
@@ -43,7 +44,7 @@ def render_passage(part: Span, ents: Iterable[Span], colours: dict[str, str]) ->
     """A passage of a note with mentions in it, as displaCy's HTML."""
     # displaCy escapes the text, but not the labels (spaCy 3.8).
     options = {"colors": {escape(label): colour for label, colour in colours.items()}}
-    content = {"text": part.text, "ents": [_place(ent, part) for ent in ents], "title": None}
+    content = {"text": part.text, "ents": [_draw(ent, part) for ent in ents], "title": None}
     return displacy.render(content, style="ent", manual=True, options=options, jupyter=False)
 
 
@@ -61,6 +62,6 @@ def _identity(doc: Doc) -> tuple[str, list[str]]:
     return doc.user_data.get(NOTE_ID, ""), [token.text_with_ws for token in doc]
 
 
-def _place(ent: Span, part: Span) -> dict[str, Any]:
+def _draw(ent: Span, part: Span) -> dict[str, Any]:
     start, end = ent.start_char - part.start_char, ent.end_char - part.start_char
-    return {"start": start, "end": end, "label": escape(ent.label_)}
+    return {"start": start, "end": end, "label": escape(ent.label_), "params": draw_assertion(ent)}

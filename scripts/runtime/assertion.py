@@ -48,15 +48,16 @@ class Assertion(NamedTuple):
 
 
 def create_classifier(
-    nlp: Language, name: str, model: Model, balance: float, scorer: Callable | None
+    nlp: Language, name: str, model: Model, weight: float, balance: float, scorer: Callable | None
 ) -> "AssertionClassifier":
     """The factory "medner_assertion".
 
     model (Model): As `medner.MentionClassifier.v1` makes it.
+    weight (float): How much its loss counts in training, beside 1 for the recognizer's.
     balance (float): How much rare values count in training: each by (the mean number of mentions / its own) to this
         power; 0 for all alike, 1 for all values alike.
     """
-    return AssertionClassifier(nlp.vocab, model, name, balance=balance, scorer=scorer)
+    return AssertionClassifier(nlp.vocab, model, name, weight=weight, balance=balance, scorer=scorer)
 
 
 def score_assertions(examples: Iterable[Example], **settings: Any) -> dict[str, float | None]:
@@ -95,6 +96,7 @@ if not Language.has_factory(FACTORY):  # the same code may have come with anothe
         assigns=["span._.assertion", "span._.assertion_probability"],
         default_config={
             "model": Config().from_str(DEFAULT_MODEL)["model"],
+            "weight": 3.0,
             "balance": 0.0,
             "scorer": {"@scorers": versioned(SCORER, CODE)},
         },
@@ -111,10 +113,13 @@ class AssertionClassifier(TrainablePipe):
     It learns from the gold mentions of the train notes, not from those that are found.
     """
 
-    def __init__(self, vocab: Vocab, model: Model, name: str, *, balance: float, scorer: Callable | None) -> None:
+    def __init__(
+        self, vocab: Vocab, model: Model, name: str, *, weight: float, balance: float, scorer: Callable | None
+    ) -> None:
         self.vocab, self.model, self.name, self.scorer = vocab, model, name, scorer
         # `counts` are the mentions of each value in training, `calibration` slope and intercept of a logistic curve.
-        self.cfg: dict[str, Any] = {"counts": {}, "mentions": [], "calibration": None, "balance": balance}
+        self.cfg: dict[str, Any] = {"counts": {}, "mentions": [], "calibration": None}
+        self.weight, self.balance = weight, balance
         install_extensions()
 
     @property
@@ -219,10 +224,10 @@ class AssertionClassifier(TrainablePipe):
         return self._find_loss(scores, np.concatenate([_targets(example, self.labels)[1] for example in examples]))
 
     def _find_loss(self, scores: Any, values: np.ndarray) -> tuple[float, Any]:
-        """Cross-entropy, by `balance`; as the recognizer's the sum over the batch."""
+        """Cross-entropy, by `weight` and `balance`; as the recognizer's the sum over the batch."""
         counts = np.array([*self.cfg["counts"].values()], dtype="f")
-        weights = (counts.mean() / counts) ** self.cfg["balance"]
-        weights /= (weights * counts).sum() / counts.sum()  # on average 1
+        weights = (counts.mean() / counts) ** self.balance
+        weights *= self.weight * counts.sum() / (weights * counts).sum()  # on average `weight`
         truth = self.model.ops.asarray2f(np.eye(len(counts), dtype="f")[values])  # type: ignore[arg-type]
         of_mention = self.model.ops.asarray2f(weights[values][:, None].astype("f"))  # type: ignore[arg-type]
         right = (scores * truth).sum(axis=1, keepdims=True)

@@ -8,13 +8,16 @@ from spacy.tokens import Doc
 from thinc.api import Dropout, Model, Softmax_v2, chain
 from thinc.types import Floats2d
 
+# Of the softmax. The layer's weights begin as zeros and learn at the rate of the encoder, which is too slow for them
+# alone: with 1 in place of 1/4 the rare values are hardly learnt in the epochs that there are.
+TEMPERATURE = 0.25
 Mentions = tuple[list[Doc], list[np.ndarray]]  # of each Doc the start and end tokens, mentions x 2
 
 
 def build_classifier(tok2vec: Model[list[Doc], list[Floats2d]], nO: int | None) -> Model[Mentions, Floats2d]:
     """RETURNS (Model): Gives each mention a probability for each value, mentions x values."""
     pooled: Model = Model("pool_mentions", pool, init=_init, layers=[tok2vec], dims={"nO": None})
-    model = chain(pooled, Dropout(0.0), Softmax_v2(nO))
+    model = chain(pooled, Dropout(0.0), Softmax_v2(nO, temperature=TEMPERATURE))
     model.set_ref("tok2vec", tok2vec)
     return model
 

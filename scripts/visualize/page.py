@@ -10,7 +10,8 @@ from typing import Any
 from spacy.tokens import Doc, Span
 
 from scripts.corpus.docs import GOLD, NOTE_ID
-from scripts.corpus.pairs import Outcome, pair_mentions
+from scripts.corpus.pairs import Outcome, Pair, pair_mentions
+from scripts.pages.assertions import drawn_assertion, explain_assertions
 from scripts.pages.environment import create_environment
 from scripts.pages.passages import Sides, render_passage
 
@@ -34,6 +35,7 @@ def render_page(corpus: str, sides: Sides, notes: int) -> str:
             corpus=corpus,
             names=names,
             colours=sides.colours,
+            assertions=explain_assertions(doc for docs in chosen for doc in docs),
             total=len(sides.golds),
             notes=[draw_note(names, docs, sides.colours) for docs in chosen],
         )
@@ -46,7 +48,8 @@ def draw_note(names: Sequence[str], docs: Sequence[Doc], colours: dict[str, str]
     names, docs (Sequence): The note's sides, the gold one first.
     colours (dict[str, str]): By label.
     RETURNS (dict[str, Any]): `id`, `mentions` (their number), `hidden` (gold mentions that are not in `doc.ents`),
-        `outcomes` (by model the number of pairs of each class), `passages` as `draw_passage` gives them.
+        `outcomes` (of each model its name, the number of pairs of each class, and of the correct ones how many have
+        another assertion), `passages` as `draw_passage` gives them.
     """
     gold, *predictions = docs
     mentions = [doc.ents for doc in docs]  # each access makes all of them again
@@ -54,15 +57,18 @@ def draw_note(names: Sequence[str], docs: Sequence[Doc], colours: dict[str, str]
         "id": gold.user_data[NOTE_ID],
         "mentions": len(mentions[0]),
         "hidden": len(gold.spans.get(GOLD, mentions[0])) - len(mentions[0]),
-        "outcomes": [(name, count_outcomes(gold, doc)) for name, doc in zip(names[1:], predictions, strict=True)],
+        "outcomes": [(name, *count_outcomes(gold, doc)) for name, doc in zip(names[1:], predictions, strict=True)],
         "passages": [draw_passage(part, names, mentions, colours) for part in find_passages(gold, mentions)],
     }
 
 
-def count_outcomes(gold: Doc, predicted: Doc) -> dict[str, int]:
-    """The number of pairs of each class that occurs."""
-    found = Counter(pair.outcome for pair in pair_mentions(gold, predicted))
-    return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}
+def count_outcomes(gold: Doc, predicted: Doc) -> tuple[dict[str, int], int]:
+    """The number of pairs of each class that occurs, and of the correct ones how many have another assertion."""
+    pairs = pair_mentions(gold, predicted)
+    found = Counter(pair.outcome for pair in pairs)
+    correct = ((one, other) for one, other in pairs if one and other and Pair(one, other).outcome is Outcome.CORRECT)
+    differ = sum(drawn_assertion(one) != drawn_assertion(other) for one, other in correct)
+    return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}, differ
 
 
 def find_passages(doc: Doc, mentions: Sequence[Sequence[Span]]) -> Iterator[Span]:

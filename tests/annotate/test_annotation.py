@@ -47,7 +47,7 @@ def test_shards_end_at_a_number_of_notes_or_of_characters(nlp, tmp_path: Path, m
     items: list[Text | Failure] = [Text(str(i), "x" * size, "") for i, size in enumerate((1, 1, 1, 9, 1, 5, 5))]
     items.insert(1, Failure("f", "", 0, ""))
     with open_manifest(tmp_path, {}) as manifest:
-        annotate_rest(nlp, items, manifest, "jsonl", 3, 1)
+        annotate_rest(nlp, items, manifest, WRITERS["jsonl"], 3, 1)
     _, *shards, end = [dict(line) for line in srsly.read_jsonl(tmp_path / "manifest.jsonl")]
     assert [(shard["first"], shard["last"], shard["notes"]) for shard in shards] == [
         ("0", "1", 3),
@@ -60,11 +60,11 @@ def test_shards_end_at_a_number_of_notes_or_of_characters(nlp, tmp_path: Path, m
 def test_what_an_earlier_run_has_done_is_not_done_again(nlp, tmp_path: Path):
     items = [Text(str(i), "EKG", "") for i in range(5)]
     with open_manifest(tmp_path, {}) as manifest, pytest.raises(RuntimeError):
-        annotate_rest(nlp, failing_after(items, 4), manifest, "jsonl", 2, 1)
+        annotate_rest(nlp, failing_after(items, 4), manifest, WRITERS["jsonl"], 2, 1)
     done = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "shards").iterdir()}
     assert sorted(done) == ["00001.jsonl", "00002.jsonl"]
     with open_manifest(tmp_path, {}) as manifest:
-        annotate_rest(nlp, items, manifest, "jsonl", 2, 1)
+        annotate_rest(nlp, items, manifest, WRITERS["jsonl"], 2, 1)
         assert manifest.totals == Totals(5, 5, 0, 5, 5)
     assert {name: (tmp_path / "shards" / name).stat().st_mtime_ns for name in done} == done
 

@@ -45,6 +45,24 @@ def raises(doc: Doc) -> Doc:
     return doc
 
 
+class Asserts:
+    """Says "absent" of every problem."""
+
+    labels = ("absent", "present")
+
+    def __init__(self, nlp: Language, name: str) -> None:
+        pass
+
+    def __call__(self, doc: Doc) -> Doc:
+        for ent in doc.ents:
+            if ent.label_ == "problem":
+                ent._.assertion, ent._.assertion_probability = "absent", 0.875
+        return doc
+
+
+Language.factory("medner_test_asserts", func=Asserts, assigns=["span._.assertion"])
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     """A pipeline that is as fast as rules are, and fails for some notes."""
@@ -52,6 +70,17 @@ def model(tmp_path_factory) -> Path:
     nlp.add_pipe("entity_ruler").add_patterns(PATTERNS)
     nlp.add_pipe("medner_test_raises")
     path = tmp_path_factory.mktemp("model")
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def asserting(tmp_path_factory) -> Path:
+    """A pipeline that says something of mentions."""
+    nlp = create_nlp()
+    nlp.add_pipe("entity_ruler").add_patterns(PATTERNS)
+    nlp.add_pipe("medner_test_asserts")
+    path = tmp_path_factory.mktemp("asserting")
     nlp.to_disk(path)
     return path
 
@@ -179,6 +208,79 @@ def test_several_processes_do_the_same(model, tmp_path):
         assert annotate(model, source, tmp_path / n_process, *options).code == 0
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
     check_invariant(tmp_path / "2")
+
+
+# --- assertions
+
+
+@pytest.mark.parametrize("n_process", ["1", "2"])
+def test_every_format_holds_what_is_said_of_mentions(n_process, asserting, tmp_path):
+    source = write_notes(tmp_path / "in", 40)
+    for to in FORMATS:
+        options = ("--to", to, "--n-process", n_process, *(["--assertions"] if to == "conll" else []))
+        assert annotate(asserting, source, tmp_path / to, *options).code == 0
+    said = [("problem", "absent", 0.875), ("test", None, None)]
+    expected = rows(tmp_path / "jsonl")
+    assert len(expected) == 40 and pq.read_table(tmp_path / "parquet" / "shards").to_pylist() == expected
+    for row in expected:
+        assert [(ent["label"], ent["assertion"], ent["assertion_probability"]) for ent in row["ents"]] == said
+    for doc in DocBin().from_disk(tmp_path / "spacy" / "shards" / "00001.spacy").get_docs(create_nlp().vocab):
+        assert [(ent.label_, ent._.assertion, ent._.assertion_probability) for ent in doc.ents] == said
+    assert "Assertion\tArg:<ENTITY>, Value:absent|present\n" in (tmp_path / "brat" / "annotation.conf").read_text()
+    for note in brat.read(list(read_files(tmp_path / "brat"))):
+        assert [entity.assertion for entity in note.entities] == ["absent", ""] and note.problems == ()
+    text = (tmp_path / "conll" / "shards" / "00001.conll").read_text(encoding="utf8")
+    assert text.count("chest\tB-problem\tabsent\n") == text.count("EKG\tB-test\t_\n") == 40
+
+
+def test_without_the_option_conll_has_no_column_for_them(model, asserting, tmp_path):
+    source = write_notes(tmp_path / "in", 3)
+    for name, pipeline in (("plain", model), ("asserting", asserting)):
+        assert annotate(pipeline, source, tmp_path / name, "--to", "conll").code == 0
+    assert contents(tmp_path / "plain" / "shards") == contents(tmp_path / "asserting" / "shards")
+
+
+@pytest.mark.parametrize("to", [to for to in FORMATS if to != "conll"])
+def test_a_column_of_assertions_is_for_conll_alone(to, model, tmp_path):
+    done = annotate(model, write_notes(tmp_path / "in", 1), tmp_path / "out", "--to", to, "--assertions")
+    reported = f"--assertions adds a column to conll; {to} holds assertions without it: leave it out."
+    assert_fails(done, reported, without=tmp_path / "out")
+
+
+def forget_assertions(output: Path) -> dict[str, bytes]:
+    """Make the manifest one of a version that knew no assertions, killed before its last line."""
+    path = output / "manifest.jsonl"
+    first, *lines, _ = srsly.read_jsonl(path)
+    del first["assertions"]
+    srsly.write_jsonl(path, [first, *lines])
+    return contents(output)
+
+
+@pytest.mark.parametrize("to", ["brat", "conll", "spacy"])
+def test_a_run_from_before_assertions_goes_on_where_they_change_nothing(to, model, tmp_path):
+    command = (model, write_notes(tmp_path / "in", 5), tmp_path / "out", "--to", to)
+    assert annotate(*command).code == 0
+    forget_assertions(tmp_path / "out")
+    done = annotate(*command)
+    assert done.code == 0 and "Annotated 5 of 5 notes" in done.output, done.output
+
+
+@pytest.mark.parametrize("to", ["jsonl", "parquet"])
+def test_a_run_from_before_assertions_is_refused_where_its_rows_had_no_place_for_them(to, model, tmp_path):
+    command = (model, write_notes(tmp_path / "in", 5), tmp_path / "out", "--to", to)
+    assert annotate(*command).code == 0
+    before = forget_assertions(tmp_path / "out")
+    assert_fails(annotate(*command), "was begun by a version that wrote no assertions", "name a new folder")
+    assert_fails(annotate(*command, "--max-chars", "9"), "begun with other settings (max_chars)")
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_run_goes_on_only_with_the_same_columns(model, tmp_path):
+    command = (model, write_notes(tmp_path / "in", 5), tmp_path / "out", "--to", "conll")
+    assert annotate(*command, "--assertions").code == 0
+    assert_fails(annotate(*command), "begun with other settings (assertions)")
+    forget_assertions(tmp_path / "out")
+    assert_fails(annotate(*command, "--assertions"), "begun with other settings (assertions)")
 
 
 # --- notes that fail

@@ -3,6 +3,7 @@
 import json
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 
+from scripts import functions  # noqa: F401  (registers our functions)
 from scripts.annotate.writers import WRITERS, BratWriter, ann_lines, brat_config, cut_lines, safe_name
 from scripts.archives import File, read_files
 from scripts.convert.formats import brat, conll
+from scripts.corpus.assertions import VALUES
 from scripts.corpus.docs import NOTE_ID, create_nlp
 from scripts.corpus.note import Note
 from scripts.corpus.texts import Text
@@ -30,16 +33,18 @@ def annotated(text: str, *mentions: tuple[int, int, str]) -> Doc:
 
 
 def example_doc() -> Doc:
+    """Of two mentions, the first is said to be absent."""
     doc = NLP.make_doc(TEXT)
     ends = [(TEXT.index("chest"), TEXT.index("pain") + 4, "problem"), (TEXT.index("EKG"), TEXT.index(" .\n"), "test")]
     spans = [doc.char_span(*mention) for mention in ends]
     assert all(spans)
     doc.set_ents(spans)
+    doc.ents[0]._.assertion, doc.ents[0]._.assertion_probability = "absent", 0.75
     return doc
 
 
-def save(to: str, path: Path, *notes: tuple[Text, Doc]) -> Path:
-    writer = WRITERS[to]()
+def save(to: str, path: Path, *notes: tuple[Text, Doc], **options: bool) -> Path:
+    writer = WRITERS[to](**options)
     for note, doc in notes:
         writer.add(note, doc)
     path = path.with_suffix(writer.suffix)
@@ -55,12 +60,15 @@ def reread(folder: Path) -> dict[str, Note]:
 
 @st.composite
 def annotated_texts(draw: st.DrawFn) -> Doc:
-    """A hostile text with mentions of any tokens that are not all blanks."""
+    """A hostile text with mentions of any tokens that are not all blanks, of some of which something is said."""
     doc = NLP.make_doc(draw(hostile_text("\n\n\r\r", min_size=1)))
     cuts = sorted(draw(st.sets(st.integers(0, len(doc)), max_size=8)))
     spans = [Span(doc, start, end, draw(st.sampled_from("AB"))) for start, end in pairwise(cuts)]
     kept = draw(st.lists(st.booleans(), min_size=len(spans), max_size=len(spans)))
     doc.set_ents([span for span, keep in zip(spans, kept, strict=True) if keep and span.text.strip()])
+    for ent in doc.ents:
+        ent._.assertion = draw(st.sampled_from((None, *VALUES)))
+        ent._.assertion_probability = draw(st.sampled_from((None, 0.25, 1.0))) if ent._.assertion else None
     return doc
 
 
@@ -71,7 +79,7 @@ def test_brat_pairs_hold_the_text_byte_for_byte_and_cut_mentions_at_line_ends(tm
     folder = save("brat", tmp_path / "out", (Text("ward/n 1", TEXT, ""), example_doc()))
     assert (folder / "ward" / "n 1.txt").read_bytes() == TEXT.encode("utf8")
     assert (folder / "ward" / "n 1.ann").read_bytes().decode("utf8") == (
-        "T1\tproblem 8 13;18 22\tchest pain\nT2\ttest 29 32;33 37\tEKG fine\n"
+        "T1\tproblem 8 13;18 22\tchest pain\nA1\tAssertion T1 absent\nT2\ttest 29 32;33 37\tEKG fine\n"
     )
 
 
@@ -88,6 +96,8 @@ def test_brat_pairs_are_read_again_to_the_same_mentions(doc):
     [note] = brat.read([File(path.with_suffix(".txt"), text.encode("utf8")), File(path, annotations.encode("utf8"))])
     assert note.problems == () and note.text == doc.text
     assert [entity.label for entity in note.entities] == [ent.label_ for ent in doc.ents]
+    stated = [ent._.assertion or "" for ent in doc.ents]
+    assert [(entity.assertion, entity.stated) for entity in note.entities] == [(value, bool(value)) for value in stated]
     for entity, ent in zip(note.entities, doc.ents, strict=True):
         assert entity.fragments == tuple(cut_lines(doc.text, (ent.start_char, ent.end_char)))
         for outside in (doc.text[ent.start_char : entity.start], doc.text[entity.end : ent.end_char]):
@@ -95,7 +105,7 @@ def test_brat_pairs_are_read_again_to_the_same_mentions(doc):
         whole = "".join(doc.text[start:end] for start, end in entity.fragments)
         assert "".join(whole.split()) == "".join(ent.text.split())
     # brat ends lines where str.splitlines does.
-    assert len(annotations.splitlines()) == len(doc.ents)
+    assert len(annotations.splitlines()) == len(doc.ents) + len([value for value in stated if value])
 
 
 @pytest.mark.parametrize(
@@ -128,7 +138,22 @@ def test_labels_have_no_blanks_in_brat_and_are_declared():
         [{"label": "Adverse event", "pattern": "a"}, {"label": "B", "pattern": "b"}]
     )
     nlp.add_pipe("sentencizer")
-    assert brat_config(nlp).startswith("[entities]\nAdverse_event\nB\n\n[relations]\n")
+    assert brat_config(nlp) == "[entities]\nAdverse_event\nB\n\n[relations]\n\n[events]\n\n[attributes]\n"
+
+
+def test_brat_knows_the_assertions_of_a_pipeline_that_gives_some():
+    nlp = create_nlp()
+    nlp.add_pipe("medner_assertion", name="assertion")
+    component: Any = nlp.get_pipe("assertion")
+    component.cfg["counts"] = {"present": 2, "absent": 1, "associated_with_someone_else": 1}
+    declared = "[attributes]\nAssertion\tArg:<ENTITY>, Value:absent|associated_with_someone_else|present\n"
+    assert brat_config(nlp).endswith(declared)
+
+
+def test_an_assertion_has_no_blanks_in_brat():
+    doc = annotated("ab", (0, 1, "A"))
+    doc.ents[0]._.assertion = "not present"
+    assert list(ann_lines("ab", doc))[1] == "A1\tAssertion T1 not_present"
 
 
 # --- names of files
@@ -172,7 +197,17 @@ def test_jsonl_and_parquet_say_the_same_of_a_note(tmp_path_factory, doc):
     expected = {
         "id": "a/b",
         "text": doc.text,
-        "ents": [{"start": e.start_char, "end": e.end_char, "label": e.label_, "text": e.text} for e in doc.ents],
+        "ents": [
+            {
+                "start": ent.start_char,
+                "end": ent.end_char,
+                "label": ent.label_,
+                "text": ent.text,
+                "assertion": ent._.assertion,
+                "assertion_probability": ent._.assertion_probability,
+            }
+            for ent in doc.ents
+        ],
     }
     lines = save("jsonl", folder / "o", (note, doc), (note, doc)).read_bytes().decode("utf8").split("\n")
     assert [json.loads(line) for line in lines[:-1]] == [expected, expected] and lines[-1] == ""
@@ -193,12 +228,22 @@ def test_conll_is_what_export_writes(tmp_path):
     assert "chest\tB-problem\npain\tI-problem\n" in path.read_text(encoding="utf8")
 
 
-def test_spacy_shards_hold_ids_and_mentions_and_nothing_else_of_the_pipeline(tmp_path):
+def test_conll_has_a_column_of_assertions_where_it_is_wanted(tmp_path):
+    notes = (Text("n1", TEXT, ""), example_doc())
+    plain = save("conll", tmp_path / "plain", notes).read_text(encoding="utf8")
+    wide = save("conll", tmp_path / "wide", notes, assertions=True).read_text(encoding="utf8")
+    assert "chest\tB-problem\tabsent\npain\tI-problem\tabsent\n" in wide and "EKG\tB-test\t_\n" in wide
+    assert plain == "".join(f"{line.rsplit(chr(9), 1)[0]}\n" for line in wide.split("\n")[:-1])
+
+
+def test_spacy_shards_hold_ids_mentions_and_assertions_and_nothing_else_of_the_pipeline(tmp_path):
     doc = example_doc()
     doc.user_data["._.", "trf_data", None, None] = lambda: None  # cannot be stored
     path = save("spacy", tmp_path / "out", (Text("n1", TEXT, ""), doc), (Text("n2", "Fine .", ""), annotated("Fine .")))
     one, two = DocBin().from_disk(path).get_docs(NLP.vocab)
-    assert (one.text, one.user_data, two.user_data) == (TEXT, {NOTE_ID: "n1"}, {NOTE_ID: "n2"})
+    assert (one.text, one.user_data[NOTE_ID], two.user_data) == (TEXT, "n1", {NOTE_ID: "n2"})
+    assert len(one.user_data) == 3
+    assert [(ent._.assertion, ent._.assertion_probability) for ent in one.ents] == [("absent", 0.75), (None, None)]
     assert [(ent.start_char, ent.label_) for ent in one.ents] == [(ent.start_char, ent.label_) for ent in doc.ents]
 
 

@@ -37,6 +37,15 @@ def test_a_line_end_ends_a_sentence_but_not_inside_a_mention():
     assert found[2:] == ["a\tO", "", "b\tO", "chest\tB-problem", "pain\tI-problem", "", "c\tO", ""]
 
 
+def test_a_third_column_says_what_is_said_of_mentions():
+    doc = make_doc((2, 4, "problem"), (4, 5, "problem"))
+    doc.ents[0]._.assertion = "absent"
+    plain, wide = list(rows(doc, "n1")), list(rows(doc, "n1", assertions=True))
+    assert wide[0] == f"{DOCSTART} (n1)\tO\t_"
+    assert wide[3:7] == ["had\tO\t_", "acute\tB-problem\tabsent", "chest\tI-problem\tabsent", "pain\tB-problem\t_"]
+    assert plain == [row.rsplit("\t", 1)[0] for row in wide]
+
+
 def test_tags_say_where_a_mention_begins_and_goes_on():
     doc = make_doc((2, 4, "problem"), (4, 5, "problem"))
     assert [iob_tag(token) for token in doc[1:6]] == ["O", "B-problem", "I-problem", "B-problem", "O"]

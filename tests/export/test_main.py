@@ -25,7 +25,8 @@ def corpus(tmp_path: Path) -> Path:
     """A converted corpus with two notes a split."""
     nlp = create_nlp()
     spans = [(label, TEXT.index(quote), TEXT.index(quote) + len(quote)) for label, quote in MENTIONS]
-    entities = tuple(Entity(label, ((start, end),), 1) for label, start, end in spans)
+    said = {"problem": "possible"}
+    entities = tuple(Entity(label, ((start, end),), 1, said.get(label, "")) for label, start, end in spans)
     (tmp_path / "corpus").mkdir()
     for split in SPLITS:
         docs = [to_doc(nlp, Note(f"{split}/{i}", TEXT, entities, "", "")).doc for i in range(2)]
@@ -55,6 +56,15 @@ def test_the_same_corpus_is_exported_to_the_same_bytes(corpus, tmp_path):
     files = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
     assert sorted(files) == ["dev.conll", "test.conll", "train.conll"]
     assert files == {path.name: path.read_bytes() for path in (tmp_path / "two").iterdir()}
+
+
+def test_a_column_of_assertions_is_added_where_it_is_wanted(corpus, tmp_path):
+    assert run(main, corpus, tmp_path / "plain").code == 0
+    assert run(main, corpus, tmp_path / "wide", "--assertions").code == 0
+    for split in SPLITS:
+        plain, wide = ((tmp_path / name / f"{split}.conll").read_text(encoding="utf8") for name in ("plain", "wide"))
+        assert wide.count("chest\tB-problem\tpossible\n") == wide.count("EKG\tB-test\t_\n") == 2
+        assert plain == "".join(f"{row.rsplit(chr(9), 1)[0]}\n" for row in wide.split("\n")[:-1])
 
 
 def test_a_corpus_that_is_not_whole_leaves_nothing_behind(corpus, tmp_path):

@@ -128,17 +128,17 @@ def test_copies_of_the_pipeline_say_the_same(nlp, tmp_path):
 
 def test_balance_gives_rare_values_more_weight(bert):
     nlp = build(bert, keep_output=True, ner="medner_ner")
-    classifier = add_classifier(nlp)
+    classifier = add_classifier(nlp, weight=7.0)
     classifier.cfg["counts"] = {"absent": 1, "associated_with_someone_else": 10, "present": 100}
     values, scores = np.array([0, 1, 2]), np.full((3, 3), 1 / 3, dtype="f")
     truth = np.eye(3, dtype="f")
     for balance, weights in ((0.0, [1, 1, 1]), (0.5, [10, 10**0.5, 1]), (1.0, [100, 10, 1])):
-        classifier.cfg["balance"] = balance
+        classifier.balance = balance
         loss, gradient = classifier._find_loss(scores, values)
         found = gradient[np.arange(3), values] / (scores - truth)[np.arange(3), values]
         assert np.allclose(found / found[2], weights, rtol=1e-4)
-        # On average over the mentions of training 1, so that the learning rate fits
-        assert np.isclose((found * np.array([1, 10, 100])).sum() / 111, 1, rtol=1e-4)
+        # On average over the mentions of training the weight, so that the learning rate fits
+        assert np.isclose((found * np.array([1, 10, 100])).sum() / 111, 7, rtol=1e-4)
         assert np.isclose(loss, -np.log(1 / 3) * found.sum(), rtol=1e-4)
 
 

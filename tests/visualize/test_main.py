@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
+from scripts.corpus.assertions import VALUES
 from scripts.corpus.docs import DOCBIN_ATTRS, GOLD, NOTE_ID, create_nlp
 from scripts.pages.colours import PALETTE, label_colours
 from scripts.pages.passages import read_sides
@@ -30,14 +31,16 @@ NOTE = "Zorblatt denies quixopain .\n\nPlimadine was given for\nwobblitis <b>onc
 COLOURS = label_colours(["problem", "test", "treatment"])
 
 
-def make_doc(note_id: str, text: str, *mentions: tuple[str, str]) -> Doc:
-    """A note with the mentions of the given words."""
+def make_doc(note_id: str, text: str, *mentions: tuple[str, str], **said: str) -> Doc:
+    """A note with the mentions of the given words, and what is said of some, by their first words."""
     doc = NLP.make_doc(text)
     doc.user_data[NOTE_ID] = note_id
     starts = [(text.index(words), words, label) for words, label in mentions]
     spans = [doc.char_span(start, start + len(words), label) for start, words, label in starts]
     doc.set_ents([span for span in spans if span])
     assert len(doc.ents) == len(mentions)
+    for ent in doc.ents:
+        ent._.assertion = said.get(ent[0].text)
     return doc
 
 
@@ -97,6 +100,50 @@ def test_differences_are_counted_for_each_note_and_model(place):
     assert "gold: 4 mentions bert: 2 correct, 1 label, 1 boundary albert: 4 correct" in words
 
 
+def save_said(place: Drawn, side: str, **said: str) -> Path:
+    return place.save(side, [make_doc(f"note-{i}", NOTE, *GOLDS, **said) for i in (2, 3, 1)])
+
+
+def test_sides_that_differ_in_an_assertion_alone_have_rows_of_their_own(place):
+    place.gold = save_said(place, "ward/test", quixopain="absent", wobblitis="possible", vexogram="present")
+    place.bert = save_said(place, "bert", quixopain="absent", wobblitis="hypothetical")
+    place.albert = save_said(place, "albert", quixopain="present", wobblitis="possible")
+    page = place.draw("--notes", "1")
+    passages = page.notes["note-1"]
+    assert [[row.names for row in rows] for rows in passages] == [
+        [["gold", "bert"], ["albert"]],
+        [["all"]],
+        [["gold", "albert"], ["bert"]],
+        [["all"]],
+    ]
+    drawn = [[(row.marks[0].assertion, row.marks[0].struck) for row in rows] for rows in passages]
+    assert drawn == [
+        [("absent", True), ("", False)],
+        [("", False)],
+        [("possible", False), ("hypothetical", False)],
+        [("", False)],
+    ]
+    assert "bert: 4 correct; 1 correct with another assertion albert: 4 correct; 1 correct with" in page.prose
+
+
+def test_the_legend_names_the_assertions_that_are_drawn(place):
+    place.gold = save_said(place, "ward/test", quixopain="absent", vexogram="present")
+    place.bert = save_said(place, "bert", quixopain="associated_with_someone_else")
+    words = place.draw().prose
+    assert "absent , struck through : the note says that it is not there" in words
+    assert "associated with someone else : somebody else has it" in words
+    assert "possible :" not in words and "present :" not in words
+    assert 'title="the note says that it is not there"' in place.output.read_text(encoding="utf8")
+
+
+def test_a_page_on_which_everything_is_present_is_as_one_without_assertions(place):
+    plain = place.draw() and place.output.read_bytes()
+    place.gold = save_said(place, "ward/test", quixopain="present", wobblitis="present")
+    place.draw("--notes", "3")
+    said = place.output.read_bytes()
+    assert said == plain and b"Assertions" not in said and b"<small" not in said
+
+
 def test_the_first_notes_by_id_are_drawn_and_the_page_says_so(place):
     page = place.draw("--notes", "2")
     assert list(page.notes) == ["note-1", "note-2"]
@@ -142,6 +189,8 @@ def readings(draw: st.DrawFn) -> list[Doc]:
         pairs = zip(cuts[::2], cuts[1::2], strict=False)
         labels = st.sampled_from(["problem", "<i>", "x&y"])
         doc.set_ents([Span(doc, start, end + 1, draw(labels)) for start, end in pairs])
+        for ent in doc.ents:
+            ent._.assertion = draw(st.sampled_from((None, *VALUES, "<u>")))
         docs.append(doc)
     return docs
 
@@ -156,7 +205,10 @@ def test_every_side_is_read_back_from_the_page(tmp_path_factory, docs):
     for name, doc in zip(("gold", "bert", "albert"), docs, strict=True):
         rows = page.rows("note", name)
         assert "".join(row.text for row in rows) == glue(doc.text)
-        assert [(glue(mark.text), mark.label, mark.colour) for row in rows for mark in row.marks] == [
+        said = [((ent._.assertion or "present").replace("_", " "), ent._.assertion == "absent") for ent in doc.ents]
+        marks = [mark for row in rows for mark in row.marks]
+        assert [(mark.assertion or "present", mark.struck) for mark in marks] == said
+        assert [(glue(mark.text), mark.label, mark.colour) for mark in marks] == [
             (glue(ent.text), ent.label_, sides.colours[ent.label_]) for ent in doc.ents
         ]
 

@@ -45,7 +45,11 @@ def mentions(workflow, cells) -> list[tuple]:
     """What the trained model itself finds in the notebook's notes."""
     nlp = spacy.load(workflow.path("training/sample/bert/model-best"))
     docs = nlp.pipe(json.loads(cells[-1].outputs[0].text)[0])
-    found = [(i, e.start_char, e.end_char, e.label_, e.text) for i, doc in enumerate(docs) for e in doc.ents]
+    found = [
+        (i, e.start_char, e.end_char, e.label_, e.text, e._.assertion or "")
+        for i, doc in enumerate(docs)
+        for e in doc.ents
+    ]
     assert found
     return found
 
@@ -54,7 +58,7 @@ def test_the_tables_hold_every_mention(cells, mentions):
     _, table = json.loads(cells[-1].outputs[0].text)
     assert [tuple(row) for row in table] == mentions
     shown = html_of(cells[-3])
-    assert shown.count("<tr>") == len(mentions) and all(f"<td>{text}</td>" in shown for *_, text in mentions)
+    assert shown.count("<tr>") == len(mentions) and all(f"<td>{text}</td>" in shown for *_, text, _ in mentions)
     assert sum(map(int, re.findall(r"<td>(\d+)</td>", html_of(cells[-2])))) == len(mentions)
 
 
@@ -62,7 +66,13 @@ def test_every_mention_is_drawn_in_the_colour_of_its_label(workflow, cells, ment
     labels = spacy.load(workflow.path("training/sample/bert/model-best")).get_pipe("ner").labels
     colours = label_colours(labels)
     marks = Page(html_of(cells[2])).marks
-    assert marks == [Mark(squeeze(text), label, colours[label]) for *_, label, text in mentions]
+    assert marks == [
+        Mark(squeeze(text), label, colours[label], *drawn_as(assertion)) for *_, label, text, assertion in mentions
+    ]
+
+
+def drawn_as(assertion: str) -> tuple[str, bool]:
+    return "" if assertion == "present" else assertion.replace("_", " "), assertion == "absent"
 
 
 def test_it_is_stored_without_outputs():
