@@ -35,7 +35,6 @@ from scripts.machine import describe_machine
 from scripts.runtime.shim import encoder_shim
 
 RESULTS = Path(__file__).parent / "results"
-LAST = {"keep_output": False}  # of the listener that no other one comes after
 PIPELINE_BATCHES = (1, 8, 32, 64)  # of the Hugging Face pipeline, of which the fastest counts
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -120,10 +119,9 @@ def components(
 ) -> None:
     """Measure words a second of reading with and without the component for assertions."""
     texts = [doc.text for split in ("test", "train") for doc in read_split(corpus, split)]
-    without = spacy.load(model, exclude=["assertion"], config={"components": {"ner": {"model": {"tok2vec": LAST}}}})
     contestants = {
         "medner": partial(drain, spacy.load(model)),
-        "medner, without assertions": partial(drain, without),
+        "medner, without assertions": partial(drain, spacy.load(model, exclude=["assertion"])),
     }
     show(f"{model.parent.name}, assertions", contestants, texts, count_words(texts), rounds)
 

@@ -53,7 +53,7 @@ def build(
     nlp = create_nlp()
     nlp.add_pipe("medner_transformer", name="transformer", config={"model": model, "max_batch_items": 100_000})
     nlp.add_pipe(ner, name="ner", config={"model": {"@architectures": "spacy.TransitionBasedParser.v2",
-        "state_type": "ner", "extra_state_tokens": False, "hidden_width": 64, "maxout_pieces": 2, "use_upper": False,
+        "state_type": "ner", "extra_state_tokens": False, "hidden_width": 128, "maxout_pieces": 2, "use_upper": False,
         "nO": None, "tok2vec": listener}})  # fmt: skip
     nlp.initialize(lambda: [example(nlp)])
     return nlp

@@ -12,10 +12,12 @@ from tests.paths import ROOT
 CONFIGS = [ROOT / "configs" / f"{name}.cfg" for name in ("bert", "albert")]
 
 
-def test_the_configs_differ_only_in_the_name_of_the_encoder():
+def test_the_configs_differ_only_in_the_encoder_and_how_fast_it_learns():
     bert, albert = (load_config(path) for path in CONFIGS)
     models = [config["components"]["transformer"]["model"] for config in (bert, albert)]
     assert [model.pop("name") for model in models] == ["bert-base-uncased", "albert-base-v2"]
+    schedules = [config["training"]["optimizer"]["learn_rate"] for config in (bert, albert)]
+    assert [schedule.pop("initial_rate") for schedule in schedules] == [5e-5, 1e-4]
     assert bert == albert
 
 

@@ -37,7 +37,7 @@ def main(
     logs = {result["model"]: read_log(training / result["model"] / "log.jsonl") for result in results}
     ledger = read_json(corpus / CONVERSION, "convert the corpus")
     shown = show_text or read_terms(corpus).open
-    examples = find_examples(corpus / "test.spacy", metrics) if shown else []
+    examples = find_examples(corpus / "test.spacy", metrics) if shown else None
     pages = {
         "comparison.json": srsly.json_dumps(comparison, indent=2),
         "comparison.md": render_markdown(comparison),

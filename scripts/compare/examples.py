@@ -1,23 +1,34 @@
 """Example errors: the only text of notes that a report may show."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spacy.tokens import Doc
 
 from scripts.corpus.pairs import Outcome, Pair, pair_mentions
+from scripts.pages.assertions import explain_assertions
 from scripts.pages.passages import read_sides, render_passage
 
 EACH = 2  # examples of a class and model
 CONTEXT = 12  # tokens on either side
 
 
-def find_examples(gold: Path, metrics: list[Path]) -> list[dict[str, Any]]:
+class Examples(NamedTuple):
+    """Errors to show.
+
+    rows (list[dict[str, Any]]): `model`, `outcome`, and the `gold` and `predicted` sides as HTML.
+    assertions (dict[str, str]): The legend of the assertions that are drawn.
+    """
+
+    rows: list[dict[str, Any]]
+    assertions: dict[str, str]
+
+
+def find_examples(gold: Path, metrics: list[Path]) -> Examples:
     """A few errors of each class and model, from the first notes that have one.
 
     gold (Path): The gold notes, .spacy.
     metrics (list[Path]): Results of `evaluate`; the predicted notes lie beside each, as .spacy.
-    RETURNS (list[dict[str, Any]]): `model`, `outcome`, and the `gold` and `predicted` sides as HTML.
     """
     golds, predictions, colours = read_sides(gold, [path.with_suffix(".spacy") for path in metrics])
     examples = []
@@ -30,7 +41,8 @@ def find_examples(gold: Path, metrics: list[Path]) -> list[dict[str, Any]]:
                     sides = {"gold": _render(one, pair, colours), "predicted": _render(other, pair, colours)}
                     examples.append({"model": path.stem, "outcome": pair.outcome.value, **sides})
                     break
-    return sorted(examples, key=lambda example: list(Outcome).index(Outcome(example["outcome"])))
+    examples.sort(key=lambda example: list(Outcome).index(Outcome(example["outcome"])))
+    return Examples(examples, explain_assertions(doc for docs in (golds, *predictions.values()) for doc in docs))
 
 
 def _render(doc: Doc, pair: Pair, colours: dict[str, str]) -> str:

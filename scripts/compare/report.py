@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from scripts.compare.examples import Examples
 from scripts.compare.plots import draw_confusion, draw_curves, draw_labels, draw_outcomes
 from scripts.corpus.scores import UNDEFINED
 from scripts.pages.environment import create_environment
@@ -32,14 +33,14 @@ def render_html(
     comparison: dict[str, Any],
     logs: dict[str, list[dict[str, Any]]],
     ledger: dict[str, Any],
-    examples: list[dict[str, Any]],
+    examples: Examples | None,
 ) -> str:
     """One page that needs nothing else.
 
     comparison (dict): As `compare` makes it.
     logs (dict): By model the rows of its training log; none if there is no log.
     ledger (dict): The corpus's conversion.json.
-    examples (list[dict]): As `find_examples` makes them, the only text of notes; none to show none.
+    examples (Examples | None): The only text of notes; None to show none.
     """
     wrong = {
         name: {outcome: number for outcome, number in model["errors"]["outcomes"].items() if outcome != "correct"}
@@ -59,7 +60,8 @@ def render_html(
         "without_log": [name for name, rows in logs.items() if not rows],
     }  # fmt: skip
     return create_environment(TEMPLATES).get_template("report.html.jinja").render(
-        comparison=comparison, plots=plots, ledger=ledger, examples=examples, **_WORDS
+        comparison=comparison, plots=plots, ledger=ledger, examples=examples.rows if examples else [],
+        assertions=examples.assertions if examples else {}, **_WORDS
     )  # fmt: skip
 
 

@@ -25,10 +25,18 @@ from scripts.runtime import architectures, component, fork, ner, tokenizer  # no
 LANG = "en"
 RUNTIME = Path(runtime.__file__).parent  # what travels
 # Of the two files that spaCy (3.8) generates, the lines that do not know of a sub-package and of what it registers
-INIT = ("get_model_meta\n", "get_model_meta\n\nfrom .runtime import architectures, component, fork, ner, tokenizer\n")
+INIT = (
+    "get_model_meta\n",
+    "get_model_meta\n\nfrom .runtime import architectures, assertion, component, fork, ner, tokenizer\n",
+)
 SETUP = ("packages=[model_name],", "packages=[model_name, model_name + '.runtime'],")
 POINTS = "entry_points={'spacy_models': ['{m} = {m}'.format(m=model_name)]}"
-REGISTRIES = ("architectures", "factories", "tokenizers")  # of spaCy's, in which the code that travels registers
+REGISTRIES = (
+    "architectures",
+    "factories",
+    "scorers",
+    "tokenizers",
+)  # of spaCy's, in which the code that travels registers
 VERSIONED = re.compile(r"[._][0-9a-f]{8}$")  # the end of a name that a package registers
 CODE = 'CODE = ""'  # in the runtime's __init__.py
 

@@ -10,6 +10,7 @@ import srsly
 import torch
 from spacy.cli.package import package
 from spacy.language import Language
+from spacy.pipeline import TrainablePipe
 from spacy.util import load_config
 from thinc.api import Config, Linear, chain
 
@@ -34,10 +35,10 @@ def general_text(model: Path, fields: dict[str, Any], name: str, version: str) -
     name, version (str): Of the package.
     """
     nlp = load_pipeline(model)
-    transformer, ner = (cast(Any, nlp.get_pipe(pipe)) for pipe in ("transformer", "ner"))
-    yield from encoder_text(encoder_shim(transformer.model))
-    yield from ner.cfg
-    for layer in (node for pipe in (transformer, ner) for node in pipe.model.walk()):
+    pipes: list[Any] = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, TrainablePipe)]
+    yield from encoder_text(encoder_shim(cast(Any, nlp.get_pipe("transformer")).model))
+    yield from (name for pipe in pipes for name in pipe.cfg)
+    for layer in (node for pipe in pipes for node in pipe.model.walk()):
         yield from (layer.name, *layer.param_names, *layer.dim_names, *layer.ref_names, *layer.attrs)
     yield from texts(chain(Linear(1, 1), Linear(1, 1)).initialize().to_bytes())  # how thinc lays weights out
     yield from (path.read_text(encoding="utf8") for path in (*code_files(), *CONFIGS.glob("*.cfg")))

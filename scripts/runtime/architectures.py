@@ -49,8 +49,8 @@ def create_listener(upstream: str, keep_output: bool) -> Model[list[Doc], list[F
     """The vectors of the tokens, for a component after the transformer.
 
     upstream (str): Name of the transformer component, or "*".
-    keep_output (bool): Whether the vectors stay in `doc._.trf_data` after prediction. If several components listen,
-        all but the last have to keep them.
+    keep_output (bool): Whether the vectors stay in `doc._.trf_data` after prediction; else they go once all components
+        that listen have read them.
     """
     return TokenListener(upstream, keep_output)
 

@@ -14,7 +14,7 @@ from spacy.attrs import ENT_IOB, ENT_TYPE, SENT_START
 from spacy.tokens import Doc
 
 from .extensions import install_extensions
-from .vectors import unwrap, wrap
+from .vectors import TokenData, unwrap, wrap
 
 install_extensions()
 REPLACEMENT = "\ufffd"  # which normalizers take away as well
@@ -69,5 +69,5 @@ def _take(doc: Doc, tokens: np.ndarray) -> Doc:
             if start < end:
                 taken[start:end]._.assertion = ent._.assertion
     if Doc.has_extension("trf_data") and doc._.trf_data is not None:
-        taken._.trf_data = wrap(unwrap(doc._.trf_data)[tokens])
+        taken._.trf_data = wrap(unwrap(doc._.trf_data)[tokens], TokenData)
     return taken

@@ -15,7 +15,8 @@ class TokenListener(TransformerListener):
     """spacy-transformers' listener, for vectors that are the tokens' own.
 
     upstream (str): Name of the transformer component, or "*".
-    keep_output (bool): Whether the vectors stay in `doc._.trf_data` after prediction.
+    keep_output (bool): Whether the vectors stay in `doc._.trf_data` after prediction; else they go once all components
+        that listen have read them.
     """
 
     def __init__(self, upstream: str, keep_output: bool) -> None:
@@ -39,9 +40,18 @@ def listen(model: TokenListener, docs: list[Doc], is_train: bool) -> tuple[list[
     model.sample = model.sample if starting else []
     vectors = [_blank(model, doc) if starting or not len(doc) else _read(doc) for doc in docs]
     if not is_train and not model.attrs["keep_output"]:
-        for doc in docs:
-            doc._.trf_data = None
+        for doc in {id(doc): doc for doc in docs}.values():
+            count_reader(doc)
     return vectors, lambda gradients: []
+
+
+def count_reader(doc: Doc) -> None:
+    """Drop a Doc's vectors if the reader is the last one; those that were stored with it have one."""
+    data = doc._.trf_data
+    if data is not None:
+        data.readers = getattr(data, "readers", 1) - 1
+        if data.readers <= 0:
+            doc._.trf_data = None
 
 
 def _pass_back(model: TokenListener, gradients: list[Floats2d]) -> Any:
@@ -57,7 +67,7 @@ def _read(doc: Doc) -> Floats2d:
     if doc._.trf_data is None:
         raise ValueError(
             "A Doc has no vectors: the transformer did not run before, is frozen but none of the annotating components,"
-            " or of several components that listen to it one before the last has keep_output = false."
+            " or all that listen to it have read and dropped them, which keep_output = true prevents."
         )
     return _check(doc, unwrap(doc._.trf_data))
 

@@ -14,6 +14,7 @@ from thinc.api import Model
 from . import registered
 from .cut import annotate_batches
 from .invisible import Seen, see
+from .listener import count_reader
 from .search import FEATURES, Entity, Scores, has_all_actions, search
 from .settings import keeping_settings
 
@@ -89,7 +90,7 @@ class BatchRecognizer(EntityRecognizer):
         self.set_annotations(taken, self._predict(taken))
         for place, part in parts.items():
             if Doc.has_extension("trf_data") and part.doc._.trf_data is None:
-                docs[place]._.trf_data = None
+                count_reader(docs[place])
         return [find_whole(parts[place]) if place in parts else next(whole) for place in range(len(docs))]
 
     def _predict(self, docs: list[Doc]) -> Any:

@@ -39,6 +39,8 @@ class TokenVectors:
 class TokenData(TransformerData):
     """The vectors of a Doc's tokens, and of the Doc where those who ask expect that of a pooler."""
 
+    readers = 1  # listeners that have not read them; then they are dropped, as they are far larger than the note
+
     @property
     def tensors(self) -> tuple[Any, Any]:  # type: ignore[override]
         """Of the tokens, 1 x tokens x width, and their mean, 1 x width, without those that have no wordpieces."""

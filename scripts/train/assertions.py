@@ -25,7 +25,6 @@ def leave_out(config: Config) -> dict[str, Any]:
     weights = config["training"]["score_weights"]
     return {
         "nlp.pipeline": [name for name in config["nlp"]["pipeline"] if name != COMPONENT],
-        "components.ner.model.tok2vec.keep_output": False,  # nothing comes after it
         **{f"training.score_weights.{name}": None for name in weights if name.startswith(f"{COMPONENT}_")},
         "training.score_weights.ents_f": 1.0,
     }

@@ -14,7 +14,8 @@ from tests.paths import ROOT
 
 CONFIG = ROOT / "configs/bert.cfg"
 IN_CONFIGS = {"medner.TransformerModel.v1", "medner.TransformerListener.v1", "medner.Tokenizer.v1", "medner_ner",
-              "medner_transformer"}  # fmt: skip
+              "medner_transformer", "medner_assertion", "medner.MentionClassifier.v1",
+              "medner.AssertionScorer.v1"}  # fmt: skip
 NAMES = {*IN_CONFIGS, "medner.Tok2VecTransformer.v1"}
 
 

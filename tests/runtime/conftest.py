@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import torch
 from spacy.language import Language
+from thinc.api import fix_random_seed
 
 from scripts.runtime import transformer
 from scripts.runtime.batches import Batch
 from tests import encoders
-from tests.pipelines import LINES, build
+from tests.pipelines import LINES, SEED, build
 
 OURS = ("bert", "albert")  # kinds that have layers of ours, and configs
 
@@ -23,6 +24,7 @@ def make_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
     def make(name: str) -> Path:
         if not (folder / name).exists():
             (folder / name).mkdir()
+            fix_random_seed(SEED)
             encoders.BUILD[name](LINES, folder / name)
         return folder / name
 

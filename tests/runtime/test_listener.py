@@ -21,17 +21,32 @@ def test_output_is_kept_only_when_asked(encoder: Path, nlp: Language):
 
 
 @pytest.mark.parametrize("keeps", [True, False])
-def test_two_listeners_need_the_first_to_keep_the_output(bert: Path, keeps: bool):
+def test_the_output_goes_once_all_listeners_have_read_it(bert: Path, keeps: bool):
     nlp = build(bert, keep_output=keeps)
+    add_second(nlp)
+    doc = nlp("chest pain")
+    assert (doc._.trf_data is not None) == keeps
+    assert all((doc._.trf_data is not None) == keeps for doc in nlp.pipe(["chest pain", "", "\u200b pain"]))
+    same = nlp.make_doc("chest pain")
+    assert [(doc._.trf_data is not None) for doc in nlp.pipe([same, same])] == [keeps, keeps]
+    with nlp.select_pipes(disable=["second"]):
+        assert nlp("chest pain")._.trf_data is not None  # one has not read it
+    nlp.remove_pipe("second")
+    assert (nlp("chest pain")._.trf_data is not None) == keeps
+
+
+def add_second(nlp: Language) -> None:
     nlp.add_pipe("ner", name="second", config={"model": nlp.get_pipe_config("ner")["model"]})
     second: Any = nlp.get_pipe("second")
     second.initialize(lambda: [example(nlp)], nlp=nlp)
     transformer_of(nlp).find_listeners(second)
-    if keeps:
-        assert len(nlp("chest pain")) == 2
-    else:
-        with pytest.raises(ValueError, match="one before the last has keep_output = false"):
-            nlp("chest pain")
+
+
+def test_output_that_was_read_too_often_is_reported(bert: Path):
+    nlp = build(bert)
+    doc = nlp("chest pain")
+    with pytest.raises(ValueError, match="all that listen to it have read and dropped them"):
+        nlp.get_pipe("ner")(doc)
 
 
 def test_a_doc_that_no_transformer_has_seen_is_refused(bert: Path):

@@ -24,7 +24,8 @@ from tests.pipelines import LINES
 FOLDER = Path(runtime.__file__).parent
 MODULES = ("architectures", "component", "fork", "ner", "tokenizer")
 NAMES = {"medner.Tok2VecTransformer.v1", "medner.Tokenizer.v1", "medner.TransformerListener.v1",
-         "medner.TransformerModel.v1", "medner_ner", "medner_transformer"}  # fmt: skip
+         "medner.TransformerModel.v1", "medner.MentionClassifier.v1", "medner.AssertionScorer.v1", "medner_ner",
+         "medner_transformer", "medner_assertion"}  # fmt: skip
 # Another code: words are not cut inside, vectors are doubled, mentions not trimmed, and less is read ahead.
 CHANGES = {
     "tokenizer.py": ("infix_finditer=infixes.finditer,", ""),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 from spacy.util import load_config
+from thinc.api import fix_random_seed
 
 from scripts.corpus.docs import DOCBIN_ATTRS, create_nlp, to_doc
 from scripts.corpus.note import Entity, Note
@@ -19,7 +20,7 @@ from scripts.train.mentions import has_assertions
 from tests import encoders
 from tests.assertions import CUES, add_classifier, classifier_of, learn, say
 from tests.paths import ROOT
-from tests.pipelines import LINES, build
+from tests.pipelines import LINES, SEED, build
 
 
 def write_notes(folder, number: int, wrong: int = 0, stated: bool = True, cues=CUES) -> None:
@@ -36,6 +37,7 @@ def write_notes(folder, number: int, wrong: int = 0, stated: bool = True, cues=C
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bert")
+    fix_random_seed(SEED)
     encoders.BUILD["bert"](LINES, folder)
     return folder
 
@@ -43,7 +45,7 @@ def bert(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pipeline(bert, tmp_path_factory):
     """A folder with a pipeline that has learnt three assertions."""
-    nlp = build(bert, keep_output=True, ner="medner_ner")
+    nlp = build(bert, ner="medner_ner")
     add_classifier(nlp)
     learn(nlp)
     folder = tmp_path_factory.mktemp("pipeline")
@@ -99,7 +101,6 @@ def test_without_the_component_the_config_is_that_of_a_recognizer_alone(name):
     path = ROOT / "configs" / f"{name}.cfg"
     config = load_config(path, overrides=leave_out(load_config(path)))
     assert config["nlp"]["pipeline"] == ["transformer", "ner"]
-    assert config["components"]["ner"]["model"]["tok2vec"]["keep_output"] is False
     weights = {score: weight for score, weight in config["training"]["score_weights"].items() if weight}
     assert weights == {"ents_f": 1.0}
     assert leave_out(config) == {}

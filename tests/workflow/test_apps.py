@@ -293,7 +293,7 @@ WIDTH = transformer.model.transformer.config.hidden_size
 assert doc._.trf_data.tensors[-1].shape == (1, WIDTH)
 assert read(ner.pipe([doc])) == FOUND == read([ner(transformer(nlp.make_doc(TEXT)))])
 assert transformer.model.tokenizer(TEXT)["input_ids"] == transformer.model.tokenizer.encode(TEXT)
-vector = spacy.load("en_medner_bert", exclude=["ner"])(TEXT)._.trf_data.tensors[-1][0].tolist()
+vector = spacy.load("en_medner_bert", exclude=["ner", "assertion"])(TEXT)._.trf_data.tensors[-1][0].tolist()
 assert len(vector) == WIDTH and any(vector) and nlp(TEXT)._.trf_data is None
 
 asked = {{"transformer": {{"max_batch_items": 512, "model": {{"window": 64}}}}}}
@@ -307,9 +307,9 @@ assert doc._.trf_data.tensors[0].shape[1] == len(doc) and doc.ents
 again = [(ent.start, ent.end) for ent in keeping.get_pipe("ner")(doc).ents]
 assert again == [(ent.start, ent.end) for ent in doc.ents]
 
-assert list(nlp.pipe_factories) == ["transformer", "ner"] == nlp.pipe_names
+assert list(nlp.pipe_factories) == ["transformer", "ner", "assertion"] == nlp.pipe_names
 problems = nlp.analyze_pipes()["problems"]
-assert problems == {{"transformer": [], "ner": []}}, problems
+assert problems == {{"transformer": [], "ner": [], "assertion": []}}, problems
 with nlp.select_pipes(enable=["transformer"]):
     assert not nlp(TEXT).ents and nlp(TEXT)._.trf_data is not None
 assert not spacy.load("en_medner_bert", disable=["ner"])(TEXT).ents
@@ -376,7 +376,7 @@ both = spacy.load("en_medner_bert", config=SETTINGS)  # the other wheel's recogn
 other = spacy.load("en_medner_albert", config=SETTINGS)
 other.replace_listeners("transformer", "ner", ["model.tok2vec"])
 both.add_pipe("ner", name="other", source=other, last=True)
-assert both.pipe_names == ["transformer", "ner", "other"] and all(doc.ents for doc in both.pipe(TEXTS))
+assert both.pipe_names == ["transformer", "ner", "assertion", "other"] and all(doc.ents for doc in both.pipe(TEXTS))
 """
 INVISIBLE = f"""
 {NOTES}

@@ -226,4 +226,4 @@ def test_assemble_and_debug_a_config(python, tmp_path, workflow):
     python.use(tmp_path, "import spacy; spacy.load('en_medner_bert').to_disk('plain')")
     found = [json.loads(python.use(tmp_path, LOADED, f"./{name}", NOTE)) for name in ("assembled", "plain")]
     assert found[0][1] == found[1][1] != []
-    assert [names for names, _ in found] == [["transformer", "ner", "sentencizer"], ["transformer", "ner"]]
+    assert [names for names, _ in found] == [["transformer", "ner", "sentencizer"], ["transformer", "ner", "assertion"]]

@@ -1,6 +1,7 @@
 """CoNLL text: a token a line in the first column, its IOB1, IOB2, BIOES or BILOU tag in the last.
 
-Columns are set off by a tab or blanks, sentences by a blank line. A note is what follows a
+Behind the tag may stand the assertion of the mention, as `export` and `annotate` write it; that of its first token
+counts. Columns are set off by a tab or blanks, sentences by a blank line. A note is what follows a
 `-DOCSTART-` line (its id in round brackets on that line, if any), or the whole file without one.
 The text of a note is rebuilt: blanks between tokens, one sentence a line.
 """
@@ -11,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from scripts.archives import File, decode
-from scripts.corpus.conll import DOCSTART
+from scripts.corpus.assertions import VALUES
+from scripts.corpus.conll import DOCSTART, UNSAID
 from scripts.corpus.note import Entity, Note, Problem
 from scripts.corpus.split import named_split
 
@@ -65,7 +67,7 @@ def _documents(file: File) -> Iterator[tuple[str, list[tuple[int, str]]]]:
 def _build(rows: Sequence[tuple[int, str]], file: str) -> tuple[str, list[Entity], list[Problem]]:
     """The text of a document, and its mentions decoded as conlleval does, whatever the scheme."""
     pieces, entities, problems = [], [], []
-    length, previous, label, start, line = 0, "O", "", 0, 0
+    length, previous, label, start, line, assertion = 0, "O", "", 0, 0, ""
 
     def append(piece: str) -> None:
         nonlocal length
@@ -73,21 +75,31 @@ def _build(rows: Sequence[tuple[int, str]], file: str) -> tuple[str, list[Entity
         length += len(piece)
 
     for number, row in [*rows, (0, "")]:
+        row, said = _split_assertion(row)
         token, tag, problem = _columns(row, number, file)
         problems.extend([problem] if problem else [])
         if not tag:
             continue
         if label and (_starts(previous, tag) or not _continues(previous, tag)):
-            entities.append(Entity(label, ((start, length),), line))
+            entities.append(Entity(label, ((start, length),), line, assertion, int(bool(assertion))))
             label = ""
         if pieces and pieces[-1] != "\n":
             append(" " if token else "\n")
         if token:
             if tag != "O" and not label:
-                label, start, line = tag[2:], length, number
+                label, start, line, assertion = tag[2:], length, number, said
             append(token)
         previous = tag
     return "".join(pieces), entities, problems
+
+
+def _split_assertion(row: str) -> tuple[str, str]:
+    """A row without its column of assertions, and what that says; "" if there is none, or nothing is said."""
+    before, _, said = row.rpartition("\t")
+    token, _, tag = before.rpartition("\t")
+    if not token or said not in (UNSAID, *VALUES) or not _TAG.fullmatch(tag):
+        return row, ""
+    return before, said.removeprefix(UNSAID)
 
 
 def _columns(row: str, number: int, file: str) -> tuple[str, str, Problem | None]:

@@ -354,3 +354,29 @@ def test_the_open_corpora_are_read_whole(corpus, mentions, labels):
     assert {note.split: len(note.entities) for note in notes} == mentions
     assert {entity.label for note in notes for entity in note.entities} == labels
     assert not any(note.problems for note in notes)
+
+
+# --- assertions
+
+
+def test_the_assertion_behind_a_tag_is_read_from_the_first_token():
+    rows = [
+        "no\tO\t_",
+        "chest\tB-problem\tabsent",
+        "pain\tI-problem\tpossible",
+        "ekg\tB-test\t_",
+        "fever\tB-problem\tpresent",
+    ]
+    (note,) = conll.read([file("a.conll", "\n".join(rows) + "\n")])
+    assert [(entity.label, entity.assertion, entity.stated) for entity in note.entities] == [
+        ("problem", "absent", 1),
+        ("test", "", 0),
+        ("problem", "present", 1),
+    ]
+    assert note.text == "no chest pain ekg fever\n" and not note.problems
+
+
+def test_a_token_that_is_called_like_an_assertion_is_a_token():
+    (note,) = conll.read([file("a.conll", "absent\tO\nB-x\tabsent\n_\tB-problem\n")])
+    assert note.text == "absent B-x _\n" and [entity.label for entity in note.entities] == ["problem"]
+    assert [problem.kind for problem in note.problems] == ["unknown tag"]
