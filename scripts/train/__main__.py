@@ -21,7 +21,7 @@ def main(
     encoder: Annotated[str, typer.Argument(help="Folder of an encoder, or its name on the hub")],
     corpus: Annotated[Path, typer.Argument(help="Folder of a converted corpus")],
     output: Annotated[Path, typer.Argument(help="Folder for model-best, model-last and log.jsonl")],
-    epochs: Annotated[int, typer.Option(help="Passes over the training notes", min=1)] = 4,
+    epochs: Annotated[int, typer.Option(help="Passes over the training notes", min=1)] = 3,
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
     seed: Annotated[int | None, typer.Option(help="Seed of all that is random; without it the config's")] = None,
 ) -> None:
@@ -55,8 +55,8 @@ def main(
         if not has_assertions(corpus):
             overrides |= leave_out(load_config(config))
         train(config, folder, use_gpu=gpu, overrides=overrides)
+        calibrate(folder / "model-best", corpus / "dev.spacy")
         for pipeline in (folder / "model-best", folder / "model-last"):
-            calibrate(pipeline, corpus / "dev.spacy")
             reset_strings(pipeline)
             add_sources(pipeline, sources)
     msg.good(f"Trained {output}")
