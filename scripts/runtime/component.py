@@ -1,7 +1,7 @@
 """The component in front of all others: spacy-transformers' own with our encoder, which reads streams ahead."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,10 +69,11 @@ class TokenTransformer(Transformer):
             while begun:
                 yield from self._finish(*begun.popleft())
 
-    def set_annotations(self, docs: Sequence[Doc], predictions: Any) -> None:
+    def set_annotations(self, docs: Iterable[Doc], predictions: Any) -> None:
+        docs, readers = list(docs), len(self.listeners)
         super().set_annotations(docs, predictions)
         for doc in docs:
-            doc._.trf_data.readers = len(self.listeners)
+            doc._.trf_data.readers = readers
 
     def _begin(self, docs: list[Doc]) -> Any:
         """What `set_annotations` takes."""

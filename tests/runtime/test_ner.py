@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from scripts.runtime.ner import TOKENS, BatchRecognizer, Found, has_no_annotations
+from scripts.runtime.cut import TOKENS
+from scripts.runtime.ner import BatchRecognizer, Found, has_no_annotations
 from tests.recognizers import WORDS, annotate, build, recognizer_of, shuffle, spacys, trim
 
 
