@@ -4,6 +4,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from wasabi import msg
 
 from scripts.compare.significance import compare_notes, count_table, holm, intervals, label_intervals, sentence
 from scripts.corpus.assertions import VALUES
@@ -17,9 +18,12 @@ def compare_assertions(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any] 
     runs (dict[str, list[dict[str, Any]]]): By model its results, one for each seed, as `evaluate` writes them.
     RETURNS (dict[str, Any] | None): Of `given` and `end_to_end` mentions `models` (the scores of each with its
         interval) and `differences` between each two with their test; of given ones also `values`, by value and model,
-        `confusion` and `calibration` by model. None unless all results have assertions.
+        `confusion` and `calibration` by model. None unless all results have assertions; told if only some have.
     """
-    if not all(result.get("assertions") for group in runs.values() for result in group):
+    without = [name for name, group in runs.items() if not all(result.get("assertions") for result in group)]
+    if without and len(without) < len(runs):
+        msg.warn(f"Assertions are not compared: the results of {', '.join(without)} have none.")
+    if without:
         return None
     found = {name: [result["assertions"] for result in group] for name, group in runs.items()}
     return {task: _compare_task(found, task) for task in TASKS} | {

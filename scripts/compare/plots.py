@@ -104,21 +104,22 @@ def draw_confusion(name: str, pairs: list[dict[str, Any]]) -> str:
     """
     counts = {(pair["gold"], pair["predicted"]): pair["count"] for pair in pairs}
     values = [value for value in VALUES if any(value in pair for pair in counts)]
-    table = np.array([[counts.get((gold, predicted), 0) for predicted in values] for gold in values])
+    columns = [*values, *([""] if any(not predicted for _, predicted in counts) else [])]
+    table = np.array([[counts.get((gold, predicted), 0) for predicted in columns] for gold in values])
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     figure, axes = _canvas(height=1.6 + 0.5 * len(values))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for i, j in np.ndindex(table.shape):
         axes.text(j, i, f"{table[i, j]:,}", ha="center", va="center", color="white" if shares[i, j] > 0.6 else "black")
-    titles = [value.replace("associated_with_someone_else", "someone else") for value in values]
-    axes.set_xticks(range(len(values)), titles, rotation=20)
-    axes.set_yticks(range(len(values)), titles)
+    titles = [value.replace("associated_with_someone_else", "someone else") or "none" for value in columns]
+    axes.set_xticks(range(len(columns)), titles, rotation=20)
+    axes.set_yticks(range(len(values)), titles[: len(values)])
     axes.set_xlabel("predicted")
     axes.set_ylabel("gold")
     axes.set_title(name, fontsize=11)
     described = "; ".join(
         f"gold {gold}: " + ", ".join(f"{table[i, j]} {predicted}" for j, predicted in enumerate(titles) if table[i, j])
-        for i, gold in enumerate(titles)
+        for i, gold in enumerate(titles[: len(values)])
     )
     return _svg(figure, f"Assertions by {name}. {described}.")
 

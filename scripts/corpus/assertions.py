@@ -14,7 +14,7 @@ VALUES = (PRESENT, "absent", "possible", "conditional", "hypothetical", "associa
 
 # What annotators of other schemes call them, in small letters and digits alone
 _WORDS = {
-    PRESENT: "present positive pos affirmed asserted confirmed certain definite factual notnegated patient",
+    PRESENT: "present positive pos affirmed asserted confirmed certain definite factual actual notnegated patient",
     "absent": "absent negative neg negated denied",
     "possible": "possible possibly probable uncertain suspected speculated maybe maybepos maybeneg",
     "conditional": "conditional",

@@ -234,9 +234,6 @@ class AssertionClassifier(TrainablePipe):
         loss = -(of_mention * self.model.ops.xp.log(right + 1e-10)).sum()
         return float(loss), (scores - truth) * of_mention
 
-    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        return super().to_bytes(exclude=exclude)
-
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "AssertionClassifier":
         with keeping_settings(self.model):
             super().from_bytes(bytes_data, exclude=exclude)

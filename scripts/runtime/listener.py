@@ -8,7 +8,7 @@ from spacy_transformers.layers.listener import TransformerListener
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from .vectors import unwrap, wrap
+from .vectors import TokenData, unwrap, wrap
 
 
 class TokenListener(TransformerListener):
@@ -46,10 +46,10 @@ def listen(model: TokenListener, docs: list[Doc], is_train: bool) -> tuple[list[
 
 
 def count_reader(doc: Doc) -> None:
-    """Drop a Doc's vectors if the reader is the last one; those that were stored with it have one."""
+    """Drop a Doc's vectors if the reader is the last one; vectors that were stored with it stay."""
     data = doc._.trf_data
-    if data is not None:
-        data.readers = getattr(data, "readers", 1) - 1
+    if isinstance(data, TokenData):
+        data.readers -= 1
         if data.readers <= 0:
             doc._.trf_data = None
 
@@ -67,7 +67,8 @@ def _read(doc: Doc) -> Floats2d:
     if doc._.trf_data is None:
         raise ValueError(
             "A Doc has no vectors: the transformer did not run before, is frozen but none of the annotating components,"
-            " or all that listen to it have read and dropped them, which keep_output = true prevents."
+            " or they were dropped when those had read them that listen since the pipeline was loaded: exclude"
+            " components at loading or select them afterwards, or set keep_output = true."
         )
     return _check(doc, unwrap(doc._.trf_data))
 

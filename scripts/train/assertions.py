@@ -55,7 +55,8 @@ def calibrate(pipeline: Path, dev: Path) -> None:
 
 
 def fit_curve(raw: np.ndarray, right: np.ndarray) -> list[float] | None:
-    """Fit a logistic curve to how often a model is right (Platt 1999).
+    """Fit a logistic curve to how often a model is right (Platt 1999), its slope held back as scikit-learn does, so
+    that a few wrong ones do not make it a step.
 
     raw (np.ndarray): The probability that it gives to what it predicts.
     right (np.ndarray): Whether that was right, bool.
@@ -64,6 +65,6 @@ def fit_curve(raw: np.ndarray, right: np.ndarray) -> list[float] | None:
     """
     if len(raw) < FEWEST or right.all() or not right.any():
         return None
-    model: Any = LogisticRegression(C=np.inf).fit(log_odds(raw)[:, None], right)
+    model: Any = LogisticRegression().fit(log_odds(raw)[:, None], right)
     slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
     return [slope, intercept] if slope > 0 else None

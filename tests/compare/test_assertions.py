@@ -78,6 +78,10 @@ def test_the_picture_of_confusions_can_be_read_aloud():
     pairs = [
         {"gold": "absent", "predicted": "absent", "count": 30},
         {"gold": "absent", "predicted": "associated_with_someone_else", "count": 2},
+        {"gold": "absent", "predicted": "", "count": 1},
     ]
     picture = draw_confusion("bert", pairs)
-    assert 'aria-label="Assertions by bert. gold absent: 30 absent, 2 someone else; gold someone else: ."' in picture
+    assert (
+        'aria-label="Assertions by bert. gold absent: 30 absent, 2 someone else, 1 none; gold someone else: ."'
+        in picture
+    )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy_transformers.data_classes import TransformerData
 from thinc.api import Adam, fix_random_seed
@@ -42,10 +43,21 @@ def add_second(nlp: Language) -> None:
     transformer_of(nlp).find_listeners(second)
 
 
+def test_stored_output_is_read_by_all_and_stays(bert: Path):
+    nlp = build(bert)
+    add_second(nlp)
+    with nlp.select_pipes(enable=["transformer"]):
+        stored = nlp("chest pain").to_bytes()
+    doc = Doc(nlp.vocab).from_bytes(stored)
+    for name in ("ner", "second"):
+        doc = nlp.get_pipe(name)(doc)  # type: ignore[operator]
+    assert doc._.trf_data is not None
+
+
 def test_output_that_was_read_too_often_is_reported(bert: Path):
     nlp = build(bert)
     doc = nlp("chest pain")
-    with pytest.raises(ValueError, match="all that listen to it have read and dropped them"):
+    with pytest.raises(ValueError, match="dropped when those had read them"):
         nlp.get_pipe("ner")(doc)
 
 

@@ -95,16 +95,20 @@ def _build(rows: Sequence[tuple[int, str]], file: str) -> tuple[str, list[Entity
 
 def _split_assertion(row: str) -> tuple[str, str]:
     """A row without its column of assertions, and what that says; "" if there is none, or nothing is said."""
-    before, _, said = row.rpartition("\t")
-    token, _, tag = before.rpartition("\t")
-    if not token or said not in (UNSAID, *VALUES) or not _TAG.fullmatch(tag):
+    columns = _split(row)
+    said = columns[-1].strip(" ").lower()
+    if len(columns) < 3 or said not in (UNSAID, *VALUES) or not _TAG.fullmatch(columns[-2].strip(" ")):
         return row, ""
-    return before, said.removeprefix(UNSAID)
+    return "\t".join(columns[:-1]), said.removeprefix(UNSAID)
+
+
+def _split(row: str) -> list[str]:
+    return row.rstrip("\t ").split("\t") if "\t" in row else re.split(" +", row.strip(" "))
 
 
 def _columns(row: str, number: int, file: str) -> tuple[str, str, Problem | None]:
     """Token and tag of a row: a blank row has no token, a row whose token is a blank no tag either."""
-    columns = row.rstrip("\t ").split("\t") if "\t" in row else re.split(" +", row.strip(" "))
+    columns = _split(row)
     token, tag = columns[0].strip(" "), columns[-1].strip(" ")
     if not tag:
         return "", "O", None

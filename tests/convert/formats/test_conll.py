@@ -376,6 +376,19 @@ def test_the_assertion_behind_a_tag_is_read_from_the_first_token():
     assert note.text == "no chest pain ekg fever\n" and not note.problems
 
 
+@pytest.mark.parametrize("row", ["fever B-problem absent", "fever\tB-problem\tAbsent", "fever\tB-problem\tabsent\t"])
+def test_the_column_of_assertions_may_be_set_off_and_spelt_otherwise(row):
+    (note,) = conll.read([file("a.conll", f"{row}\n")])
+    assert [(entity.label, entity.assertion) for entity in note.entities] == [
+        ("problem", "absent")
+    ] and not note.problems
+
+
+def test_a_tag_and_an_assertion_without_a_token_are_dropped():
+    (note,) = conll.read([file("a.conll", "fever\tO\t_\n\tB-problem\tabsent\n")])
+    assert [(problem.kind, problem.dropped) for problem in note.problems] == [("tag without a token", 1)]
+
+
 def test_a_token_that_is_called_like_an_assertion_is_a_token():
     (note,) = conll.read([file("a.conll", "absent\tO\nB-x\tabsent\n_\tB-problem\n")])
     assert note.text == "absent B-x _\n" and [entity.label for entity in note.entities] == ["problem"]
