@@ -93,7 +93,7 @@ def test_a_listener_of_spacy_transformers_listens_to_our_encoder(bert: Path, fre
     stock: Any = nlp.get_pipe("stock")
     stock.initialize(lambda: [example(nlp)], nlp=nlp)
     transformer_of(nlp).find_listeners(stock)
-    optimizer, names = Adam(0.01), ["transformer"] if freeze else []
+    optimizer, names = Adam(0.003), ["transformer"] if freeze else []
     losses = [
         nlp.update([example(nlp)], sgd=optimizer, losses={}, exclude=names, annotates=names)["stock"] for _ in range(20)
     ]

@@ -68,10 +68,10 @@ def test_probabilities_are_fitted_to_the_dev_notes_and_kept(pipeline, tmp_path):
     calibrate(pipeline, tmp_path / "dev.spacy")
     nlp = load_pipeline(pipeline)
     assert curve_of(pipeline) == classifier_of(nlp).cfg["calibration"] is not None
-    # Of 52 or 53 notes like the least sure 30 are wrong, of the others none.
-    found = [probability or 0.0 for _, probability in say(nlp)]
-    assert min(found) == found[int(np.argmin(sure))] == pytest.approx(23 / 53, abs=0.1)
-    assert sorted(found)[1] > 0.8
+    # Of the notes like the least sure one 30 are wrong: on average they are right as often as it says.
+    found = np.array([probability or 0.0 for _, probability in say(nlp)])
+    assert found.argmin() == np.argmin(sure)
+    assert np.average(found[np.argsort(sure)], weights=[53, 23, 22, 22]) == pytest.approx(90 / 120, abs=0.01)
 
 
 @pytest.mark.parametrize(("notes", "wrong"), [(FEWEST - 1, 12), (120, 0)])
