@@ -1,5 +1,6 @@
 """Pipelines that learn what is said of a few mentions, for tests of the component and of what uses it."""
 
+from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
@@ -8,7 +9,8 @@ from spacy.training import Example
 from thinc.api import Adam, fix_random_seed
 
 from scripts.runtime.assertion import AssertionClassifier
-from tests.pipelines import SEED
+from tests import encoders
+from tests.pipelines import LINES, SEED, build
 
 # What is said of "pain" in each
 NOTES = {
@@ -50,6 +52,16 @@ def learn(nlp: Language, updates: int = 60) -> list[float]:
     for _ in range(updates):
         losses.append(nlp.update(make_examples(nlp), sgd=optimizer, losses={})["assertion"])
     return losses
+
+
+def make_learnt(folder: Path) -> Language:
+    """A pipeline that has learnt, on a tiny encoder that is made in the folder; the same at every call."""
+    fix_random_seed(SEED)
+    encoders.BUILD["bert"](LINES, folder)
+    nlp = build(folder, ner="medner_ner")
+    add_classifier(nlp)
+    learn(nlp)
+    return nlp
 
 
 def say(nlp: Language, docs: Any = None) -> list[tuple[str | None, float | None]]:

@@ -53,9 +53,7 @@ def _compare_task(found: dict[str, list[dict[str, Any]]], task: str) -> dict[str
             {
                 "one": one,
                 "other": other,
-                "difference": result.difference,
-                **result.interval._asdict(),
-                "p": result.p,
+                **result.to_json(),
                 "sentence": sentence(one, other, result, notes, TASKS[task]),
             }
             for (one, other), result in differences.items()

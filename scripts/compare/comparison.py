@@ -8,7 +8,6 @@ import numpy as np
 from scripts.cli import InputError
 from scripts.compare.assertions import compare_assertions
 from scripts.compare.significance import (
-    Difference,
     compare_notes,
     count_table,
     holm,
@@ -93,13 +92,9 @@ def describe(one: str, other: str, table: np.ndarray, against: np.ndarray, label
     return {
         "one": one,
         "other": other,
-        **_row(overall),
+        **overall.to_json(),
         "sentence": sentence(one, other, overall, len(table)) if mentions else undefined,
         "labels": {
-            label: {**_row(result), "p_holm": p} for label, result, p in zip(labels, each, corrected, strict=True)
+            label: {**result.to_json(), "p_holm": p} for label, result, p in zip(labels, each, corrected, strict=True)
         },
     }
-
-
-def _row(result: Difference) -> dict[str, float]:
-    return {"difference": result.difference, **result.interval._asdict(), "p": result.p}

@@ -33,6 +33,9 @@ class Difference(NamedTuple):
     interval: Interval
     p: float
 
+    def to_json(self) -> dict[str, float]:
+        return {"difference": self.difference, **self.interval._asdict(), "p": self.p}
+
 
 def count_table(result: dict[str, Any], labels: list[str]) -> np.ndarray:
     """The counts of a result as `evaluate` writes them, notes x labels x 3, for the labels of all models.

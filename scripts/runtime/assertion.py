@@ -120,7 +120,6 @@ class AssertionClassifier(TrainablePipe):
         # `counts` are the mentions of each value in training, `calibration` slope and intercept of a logistic curve.
         self.cfg: dict[str, Any] = {"counts": {}, "mentions": [], "calibration": None}
         self.weight, self.balance = weight, balance
-        install_extensions()
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -36,10 +36,11 @@ def calibrate(pipeline: Path, dev: Path) -> None:
     pipeline (Path): Its folder; without the component nothing is done.
     dev (Path): The dev notes, .spacy.
     """
+    if not (pipeline / COMPONENT).is_dir():
+        return
     nlp = load_pipeline(pipeline)
     classifier = get_classifier(nlp)
-    if classifier is None:
-        return
+    assert classifier is not None
     golds = read_docs(dev, nlp.vocab)
     pairs = [(given.found.raw, given.found.value == given.gold)
              for note in classify_given(nlp, golds) for given in note if given.found]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from spacy.tokens import Doc, Span
 
 from scripts.corpus.docs import GOLD, NOTE_ID
-from scripts.corpus.pairs import Outcome, Pair, pair_mentions
+from scripts.corpus.pairs import Outcome, pair_mentions
 from scripts.pages.assertions import drawn_assertion, explain_assertions
 from scripts.pages.environment import create_environment
 from scripts.pages.passages import Sides, render_passage
@@ -66,8 +66,8 @@ def count_outcomes(gold: Doc, predicted: Doc) -> tuple[dict[str, int], int]:
     """The number of pairs of each class that occurs, and of the correct ones how many have another assertion."""
     pairs = pair_mentions(gold, predicted)
     found = Counter(pair.outcome for pair in pairs)
-    correct = ((one, other) for one, other in pairs if one and other and Pair(one, other).outcome is Outcome.CORRECT)
-    differ = sum(drawn_assertion(one) != drawn_assertion(other) for one, other in correct)
+    correct = (pair for pair in pairs if pair.outcome is Outcome.CORRECT)
+    differ = sum(drawn_assertion(one) != drawn_assertion(other) for one, other in correct if one and other)
     return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}, differ
 
 

@@ -63,26 +63,25 @@ class Asserts:
 Language.factory("medner_test_asserts", func=Asserts, assigns=["span._.assertion"])
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    """A pipeline that is as fast as rules are, and fails for some notes."""
+def save_pipeline(path: Path, component: str) -> Path:
+    """Save a pipeline that is as fast as rules are, with another component behind them."""
     nlp = create_nlp()
     nlp.add_pipe("entity_ruler").add_patterns(PATTERNS)
-    nlp.add_pipe("medner_test_raises")
-    path = tmp_path_factory.mktemp("model")
+    nlp.add_pipe(component)
     nlp.to_disk(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """A pipeline that fails for some notes."""
+    return save_pipeline(tmp_path_factory.mktemp("model"), "medner_test_raises")
 
 
 @pytest.fixture(scope="module")
 def asserting(tmp_path_factory) -> Path:
     """A pipeline that says something of mentions."""
-    nlp = create_nlp()
-    nlp.add_pipe("entity_ruler").add_patterns(PATTERNS)
-    nlp.add_pipe("medner_test_asserts")
-    path = tmp_path_factory.mktemp("asserting")
-    nlp.to_disk(path)
-    return path
+    return save_pipeline(tmp_path_factory.mktemp("asserting"), "medner_test_asserts")
 
 
 def annotate(*arguments: str | Path) -> Done:

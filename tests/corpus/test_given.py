@@ -2,14 +2,11 @@
 
 import pytest
 from spacy.language import Language
-from thinc.api import fix_random_seed
 
 from scripts.corpus.docs import to_doc
 from scripts.corpus.given import classify_given, get_classifier, stated_mentions
 from scripts.corpus.note import Entity, Note
-from tests import encoders
-from tests.assertions import add_classifier, learn
-from tests.pipelines import LINES, SEED, build
+from tests.assertions import make_learnt
 
 TEXT = "she denies pain .\n"
 # The second is nested in the third, and only two of the labels had assertions in training.
@@ -24,13 +21,7 @@ MENTIONS = [
 
 @pytest.fixture(scope="module")
 def nlp(tmp_path_factory: pytest.TempPathFactory) -> Language:
-    folder = tmp_path_factory.mktemp("bert")
-    fix_random_seed(SEED)
-    encoders.BUILD["bert"](LINES, folder)
-    nlp = build(folder, ner="medner_ner")
-    add_classifier(nlp)
-    learn(nlp)
-    return nlp
+    return make_learnt(tmp_path_factory.mktemp("bert"))
 
 
 def test_every_stated_mention_is_given_with_its_value(nlp):
