@@ -52,7 +52,7 @@ class Gaps:
     def convert(self) -> str:
         return said(run(convert, "ward", self.folder / "in", self.corpus))
 
-    def train(self, epochs: int = 1) -> Done:
+    def train(self, epochs: int = 10) -> Done:
         config = ROOT / "configs/bert.cfg"
         return run(train, config, self.encoder, self.corpus, self.model, "--epochs", str(epochs))
 

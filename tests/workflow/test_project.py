@@ -1,4 +1,4 @@
-"""The whole workflow, run for real on a few notes with one epoch."""
+"""The whole workflow, run for real on a few notes."""
 
 import json
 import shlex
