@@ -20,11 +20,12 @@ from wasabi import msg
 
 from scripts import cli
 from scripts.cli import InputError
-from scripts.compare.significance import Interval, intervals, label_intervals
+from scripts.compare.significance import intervals, label_intervals
 from scripts.corpus.assertions import PRESENT, VALUES
 from scripts.corpus.docs import GOLD, create_nlp, read_docs
 from scripts.corpus.given import Given, classify_given, get_classifier, stated_mentions
 from scripts.corpus.pipelines import load_pipeline
+from scripts.corpus.resampling import Interval
 from scripts.evaluate.assertions import score_given
 from scripts.machine import describe_machine
 from scripts.runtime.assertion import Assertion

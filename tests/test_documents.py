@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.compare.significance import Difference, Interval, sentence
+from scripts.compare.significance import Difference, sentence
+from scripts.corpus.resampling import Interval
 from tests import documents
 from tests.documents import (
     COMMANDS,

@@ -33,21 +33,27 @@ def main(
     shard_size: Annotated[int, typer.Option(help="Notes a shard; a killed run loses one shard at most")] = 1000,
     n_process: Annotated[int, typer.Option(help="Processes to compute with")] = 1,
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
+    min_confidence: Annotated[float, typer.Option(help="Leave out mentions that are less sure, of 0 to 1")] = 0.0,
     assertions: Annotated[bool, typer.Option("--assertions", help="Add a column of assertions to CoNLL")] = False,
 ) -> None:
     """Annotate the notes of INPUT with MODEL into OUTPUT, in shards; after an end by force the same command goes on."""
     check_options(to, max_chars, shard_size, n_process, gpu)
+    if not 0 <= min_confidence <= 1:
+        raise InputError(f"--min-confidence {min_confidence:g} is no confidence: give a number from 0 to 1.")
     check_assertions(to, assertions)
     check_output(output, input)
     columns, unused = Columns(text_column, id_column, max_chars), Counter()
     items = begin(read_texts(input, columns, unused))
     # Imported here, so that --help does not wait for spaCy and torch.
     from scripts.annotate.annotation import annotate_rest, describe
-    from scripts.annotate.writers import WRITERS, brat_config
-    from scripts.corpus.pipelines import load_pipeline
+    from scripts.annotate.writers import WRITERS
+    from scripts.corpus.brat import brat_config
+    from scripts.corpus.pipelines import check_confidence, load_pipeline
 
     cli.use_gpu(gpu)
     nlp = load_pipeline(model)
+    if min_confidence:
+        check_confidence(nlp, f"leave --min-confidence {min_confidence:g} out")
     settings = {
         "input": str(input.resolve()),
         "input_sha256": fingerprint(input),
@@ -58,6 +64,7 @@ def main(
         "max_chars": max_chars,
         "shard_size": shard_size,
         "assertions": assertions,
+        "min_confidence": min_confidence,
     }
     with open_manifest(output, settings) as manifest:
         if manifest.finished:
@@ -67,7 +74,7 @@ def main(
                 with whole_file(output / "annotation.conf") as path:
                     path.write_text(brat_config(nlp), encoding="utf8")
             writer = partial(WRITERS[to], assertions=True) if assertions else WRITERS[to]
-            annotate_rest(nlp, items, manifest, writer, shard_size, n_process)
+            annotate_rest(nlp, items, manifest, writer, shard_size, n_process, min_confidence)
             report_unused(unused)
         report(manifest)
 
@@ -112,8 +119,10 @@ def report(manifest: Manifest) -> None:
         raise InputError(f"None of {totals.notes:,} notes could be annotated ({reasons}): see {errors}.")
     if totals.failed:
         msg.warn(f"{totals.failed:,} notes failed ({reasons}): see {errors}")
+    if totals.left_out:
+        msg.info(f"{totals.left_out:,} of {totals.mentions:,} mentions are less sure, and left out")
     msg.good(
-        f"Annotated {totals.annotated:,} of {totals.notes:,} notes: {totals.words:,} words, {totals.mentions:,}"
+        f"Annotated {totals.annotated:,} of {totals.notes:,} notes: {totals.words:,} words, {totals.written:,}"
         f" mentions, see {manifest.folder}"
     )
 

@@ -8,11 +8,11 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from scripts.annotate.failures import failure_of
-from scripts.annotate.processes import annotate
 from scripts.annotate.shards import Manifest, Totals
 from scripts.annotate.writers import Writer
+from scripts.corpus.failures import failure_of
 from scripts.corpus.pipelines import count_words
+from scripts.corpus.processes import annotate
 from scripts.corpus.texts import Failure, Text, fingerprint
 from scripts.runtime.cut import cut
 
@@ -32,6 +32,7 @@ def annotate_rest(
     create_writer: Callable[[], Writer],
     shard_size: int,
     n_process: int,
+    min_confidence: float = 0.0,
 ) -> None:
     """Annotate what earlier runs have left, shard by shard.
 
@@ -41,13 +42,14 @@ def annotate_rest(
     create_writer (Callable[[], Writer]): Makes the writer of a shard.
     shard_size (int): Notes a shard.
     n_process (int): Number of processes.
+    min_confidence (float): Mentions that are less sure are left out; those without a confidence are not.
     """
     rest = islice(items, manifest.totals.notes, None)
     with tqdm(desc="Annotating", unit="word", unit_scale=True) as bar:
         for shard in cut(rest, _chars, SHARD_CHARS, shard_size):
             writer = create_writer()
             failures, totals = [], Totals()
-            for done in annotate_shard(nlp, shard, writer, n_process):
+            for done in annotate_shard(nlp, shard, writer, n_process, min_confidence):
                 failures.extend([done] if isinstance(done, Failure) else [])
                 counts = Totals(notes=1, failed=1) if isinstance(done, Failure) else done
                 totals = totals.plus(counts)
@@ -58,7 +60,7 @@ def annotate_rest(
 
 
 def annotate_shard(
-    nlp: Language, shard: Sequence[Text | Failure], writer: Writer, n_process: int
+    nlp: Language, shard: Sequence[Text | Failure], writer: Writer, n_process: int, min_confidence: float = 0.0
 ) -> Iterator[Totals | Failure]:
     """Annotate the notes of a shard and hand them to the writer.
 
@@ -68,14 +70,19 @@ def annotate_shard(
     with nlp.memory_zone():
         results = annotate(nlp, [item for item in shard if isinstance(item, Text)], n_process)
         for item in shard:
-            yield item if isinstance(item, Failure) else _write(writer, *next(results))
+            yield item if isinstance(item, Failure) else _write(writer, *next(results), min_confidence)
 
 
-def _write(writer: Writer, note: Text, found: Doc | Failure) -> Totals | Failure:
+def _write(writer: Writer, note: Text, found: Doc | Failure, min_confidence: float) -> Totals | Failure:
     if isinstance(found, Failure):
         return found
     try:
-        counts = Totals(1, 1, 0, len(found.ents), count_words([found]))
+        mentions = found.ents  # each access makes all of them again
+        kept = [ent for ent in mentions if ent._.confidence is None or ent._.confidence >= min_confidence]
+        if len(kept) < len(mentions):
+            found.ents = kept
+        written, left_out = len(kept), len(mentions) - len(kept)
+        counts = Totals(1, 1, 0, len(mentions), written, left_out, count_words([found]))
         writer.add(note, found)
     except Exception as error:
         return failure_of(note, "it cannot be written", error)

@@ -21,22 +21,25 @@ if TYPE_CHECKING:
     from scripts.annotate.writers import Writer
 
 MANIFEST, ERRORS, SHARDS, LOCK = "manifest.jsonl", "errors.jsonl", "shards", ".lock"
-ASSERTIONS = "assertions"  # a setting that older manifests do not have; the rows of these formats had no such columns
+# Settings that older manifests do not have; the rows of these formats had fewer columns then.
+NEW_SETTINGS = {"assertions": False, "min_confidence": 0.0}
 WIDENED = ("jsonl", "parquet")
 
 
 class Totals(NamedTuple):
-    """Counts of a shard or of a run; the invariant is notes = annotated + failed.
+    """Counts of a shard or of a run; the invariants are notes = annotated + failed, mentions = written + left_out.
 
     notes (int): Notes read, and files that could not be read.
     annotated, failed (int): What became of them.
-    mentions, words (int): Of the annotated ones.
+    mentions, written, left_out, words (int): Of the annotated ones; left out are mentions that are not sure enough.
     """
 
     notes: int = 0
     annotated: int = 0
     failed: int = 0
     mentions: int = 0
+    written: int = 0
+    left_out: int = 0
     words: int = 0
 
     def plus(self, other: "Totals") -> "Totals":
@@ -68,6 +71,7 @@ class Manifest:
                 continue
             if not (self.folder / SHARDS / line["shard"]).exists():
                 raise InputError(f"{self.folder / SHARDS / line['shard']} is gone: name a new folder.")
+            line = {"written": line["mentions"], "left_out": 0} | line  # older ones left nothing out
             self.totals = self.totals.plus(Totals(*(line[name] for name in Totals._fields)))
             self.shards += 1
             self._errors_size = line["errors_size"]
@@ -187,11 +191,12 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _check_settings(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    known = {ASSERTIONS: False} | before
+    known = NEW_SETTINGS | before
     names = [name for name in now if name != "input" and known.get(name) != now[name]]
-    if not names and ASSERTIONS not in before and now.get("to") in WIDENED:
+    if not names and not before.keys() >= NEW_SETTINGS.keys() and now.get("to") in WIDENED:
         raise InputError(
-            f"{folder} was begun by a version that wrote no assertions: go on with that version, or name a new folder."
+            f"{folder} was begun by an older version, which wrote less of each mention: go on with that version, or"
+            " name a new folder."
         )
     if names:
         raise InputError(

@@ -7,6 +7,7 @@ import numpy as np
 
 from scripts.cli import InputError
 from scripts.compare.assertions import compare_assertions
+from scripts.compare.confidence import compare_confidence
 from scripts.compare.significance import (
     compare_notes,
     count_table,
@@ -49,6 +50,7 @@ def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
         "differences": [
             describe(one, other, tables[one], tables[other], labels) for one, other in combinations(runs, 2)
         ],
+        "confidence": compare_confidence(runs),
         "assertions": compare_assertions(runs),
     }
 

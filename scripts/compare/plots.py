@@ -124,6 +124,62 @@ def draw_confusion(name: str, pairs: list[dict[str, Any]]) -> str:
     return _svg(figure, f"Assertions by {name}. {described}.")
 
 
+def draw_reliability(models: dict[str, dict[str, Any]]) -> str:
+    """By tenth of confidence the share of mentions that are right, one line a model; on the diagonal it is honest.
+
+    models (dict): By model its `bins`, as `compare_confidence` gives them.
+    """
+    figure, axes = _canvas(height=4.2)
+    axes.plot([0, 100], [0, 100], color="#888888", linestyle="--", linewidth=1)
+    described = []
+    for i, (name, model) in enumerate(models.items()):
+        points = [(100 * row["confidence"], 100 * row["right"]) for row in model["bins"]]
+        sizes = [20 + 400 * row["share"] for row in model["bins"]]
+        axes.plot(*zip(*points, strict=True), color=MODELS[i % len(MODELS)], linewidth=1)
+        axes.scatter(*zip(*points, strict=True), s=sizes, label=name, color=MODELS[i % len(MODELS)], alpha=0.8,
+                     marker="osD^v*"[i % 6])  # fmt: skip
+        described.append(f"{name}: " + ", ".join(f"of {sure:.0f} right {right:.0f}" for sure, right in points))
+    axes.set_xlabel("confidence, % (larger points: more mentions)")
+    axes.set_ylabel("right mentions, %")
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    _legend(axes, len(models))
+    return _svg(figure, f"Right mentions by confidence. {'; '.join(described)}.")
+
+
+def draw_thresholds(models: dict[str, dict[str, Any]]) -> str:
+    """Precision over recall of the mentions that are at least as sure as a threshold, with 95 % intervals.
+
+    models (dict): By model its `thresholds`, as `compare_confidence` gives them.
+    """
+    figure, axes = _canvas(height=4.2)
+    described = []
+    for i, (name, model) in enumerate(models.items()):
+        rows = [row for row in model["thresholds"] if row["threshold"] >= 0.5 or not row["threshold"]]
+        (x, x_ends), (y, y_ends) = (_with_ends([row[key] for row in rows]) for key in "rp")
+        axes.errorbar(x, y, xerr=x_ends, yerr=y_ends, label=name, color=MODELS[i % len(MODELS)],
+                      marker="osD^v*"[i % 6], ecolor="#999999", capsize=2)  # fmt: skip
+        if not i:
+            for row, at in zip(rows, zip(x, y, strict=True), strict=True):
+                title = f"{row['threshold']:.1f}" if row["threshold"] else "all"
+                axes.annotate(title, at, xytext=(5, 6), textcoords="offset points", fontsize=9)
+        described.append(f"{name}: " + ", ".join(
+            f"from {row['threshold']:.1f} precision {100 * row['p']['value']:.1f}, recall {100 * row['r']['value']:.1f}"
+            for row in rows
+        ))  # fmt: skip
+    axes.set_xlabel("recall, %")
+    axes.set_ylabel("precision, %")
+    _legend(axes, len(models))
+    return _svg(figure, f"Precision and recall by least confidence. {'; '.join(described)}.")
+
+
+def _with_ends(rows: list[dict[str, float]]) -> tuple[list[float], list[list[float]]]:
+    """Values in per cent, and how far their intervals go to both sides."""
+    values = [100 * row["value"] for row in rows]
+    return values, [[max(0.0, 100 * (row["value"] - row["low"])) for row in rows],
+                    [max(0.0, 100 * (row["high"] - row["value"])) for row in rows]]  # fmt: skip
+
+
 def _canvas(height: float) -> tuple[Figure, Axes]:
     """In inches; the page scales it to its own width."""
     with rc_context(STYLE):

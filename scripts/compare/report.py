@@ -4,7 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from scripts.compare.examples import Examples
-from scripts.compare.plots import draw_confusion, draw_curves, draw_labels, draw_outcomes
+from scripts.compare.plots import (
+    draw_confusion,
+    draw_curves,
+    draw_labels,
+    draw_outcomes,
+    draw_reliability,
+    draw_thresholds,
+)
 from scripts.corpus.scores import UNDEFINED
 from scripts.pages.environment import create_environment
 
@@ -52,6 +59,8 @@ def render_html(
         "confusion": [
             draw_confusion(name, pairs) for name, pairs in (comparison["assertions"] or {}).get("confusion", {}).items()
         ],
+        "confidence": [draw(comparison["confidence"]) for draw in (draw_reliability, draw_thresholds)
+                       if comparison["confidence"]],
         "curves": [
             draw_curves(logs, key, title)
             for key, title in (("loss", "training loss"), ("ents_f", "F1 on dev, %"), ("ents_p", "precision on dev, %"),

@@ -4,21 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scripts.corpus.resampling import SEED, Interval, find_intervals, resample
 from scripts.corpus.scores import precision_recall_f1
 
-SAMPLES = 1000
 SHUFFLES = 10_000
-LEVEL = 0.95  # of intervals
 ALPHA = 0.05  # of tests
 FEWEST_NOTES = 6  # with five, no swapping of notes can reach p < 0.05: 2 / 2**5
-SEED = 42
-
-
-class Interval(NamedTuple):
-    """The middle 95 % of a score's resamples."""
-
-    low: float
-    high: float
 
 
 class Difference(NamedTuple):
@@ -54,30 +45,18 @@ def f_scores(counts: np.ndarray) -> np.ndarray:
     return precision_recall_f1(counts)[..., 2]
 
 
-def resample(table: np.ndarray) -> np.ndarray:
-    """Counts of 1,000 draws of as many notes with replacement, the same draws for every table of as many notes.
-
-    table (np.ndarray): Counts by note, notes x ... x 3.
-    RETURNS (np.ndarray): samples x ... x 3.
-    """
-    notes = len(table)
-    weights = np.random.default_rng(SEED).multinomial(notes, np.full(notes, 1 / notes), size=SAMPLES)
-    return np.tensordot(weights, table, axes=1)
-
-
 def intervals(table: np.ndarray) -> dict[str, Interval]:
     """95 % percentile intervals (Efron 1979) of P, R and F of all labels together.
 
     table (np.ndarray): Counts by note and label, notes x labels x 3.
     """
-    found = np.quantile(precision_recall_f1(resample(table.sum(axis=1))), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return {name: Interval(*column) for name, column in zip("prf", found.T.tolist(), strict=True)}
+    found = find_intervals(precision_recall_f1(resample(table.sum(axis=1))))
+    return dict(zip("prf", found, strict=True))
 
 
 def label_intervals(table: np.ndarray) -> list[Interval]:
     """The same of each label's F."""
-    found = np.quantile(f_scores(resample(table)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return [Interval(*column) for column in found.T.tolist()]
+    return find_intervals(f_scores(resample(table)))
 
 
 def compare_notes(one: np.ndarray, other: np.ndarray) -> Difference:
@@ -94,8 +73,8 @@ def compare_notes(one: np.ndarray, other: np.ndarray) -> Difference:
     moved = swap @ (other - one)
     shuffled = f_scores(one.sum(axis=0) + moved) - f_scores(other.sum(axis=0) - moved)
     hits = int((np.abs(shuffled) >= abs(difference) - 1e-12).sum())
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
-    return Difference(difference, Interval(low, high), (hits + 1) / (SHUFFLES + 1))
+    (interval,) = find_intervals(draws[:, None])
+    return Difference(difference, interval, (hits + 1) / (SHUFFLES + 1))
 
 
 def holm(p_values: list[float]) -> list[float]:

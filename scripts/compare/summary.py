@@ -23,6 +23,9 @@ def print_comparison(comparison: dict[str, Any]) -> None:
         if comparison["assertions"]:
             scores = comparison["assertions"][task]["models"]
             rows.append([title, *(_percent(scores[model]["f"], scores[model]["support"]) for model in models)])
+    if comparison["confidence"]:
+        errors = (model["ece"] for model in comparison["confidence"].values())
+        rows.append(["ECE of confidence", *(_percent(error, True) for error in errors)])
     rows.append(["words/s", *(f"{model['words_per_second']:,.0f}" for model in models.values())])
     msg.table(rows, header=["", *models], aligns=["l", *"r" * len(models)], divider=True)
     of_assertions = [comparison["assertions"][task]["differences"] for task in ("given", "end_to_end")

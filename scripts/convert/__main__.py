@@ -11,7 +11,7 @@ from wasabi import msg
 
 from scripts import cli
 from scripts.convert.formats import FORMATS
-from scripts.convert.source import choose_format, count_files, read_notes
+from scripts.convert.source import choose_format, count_files, leave_out_unreviewed, read_notes
 from scripts.corpus.corpora import CORPORA, check_name, read_corpus
 from scripts.corpus.split import assign
 from scripts.corpus.terms import terms_of
@@ -33,11 +33,14 @@ def main(
     check_name(corpus)
     files = read_corpus(corpus, source)
     format = choose_format(corpus, format, files)
-    notes = assign(read_notes(corpus, format, files, skip_unpaired))
-    counts = count_files(files, notes)
+    read = read_notes(corpus, format, files, skip_unpaired)
+    notes = assign(leave_out_unreviewed(read))
+    counts = {**count_files(files, read), "unreviewed": len(read) - len(notes)}
     with whole_folder(output) as folder:
         ledger = write_docbins(notes, folder)
         ledger.report()
+        if counts["unreviewed"]:
+            msg.warn(f"{counts['unreviewed']:,} notes are left out, for they have mentions marked Doubtful")
         for suffix, count in counts["unused_files"].items():
             msg.info(f"{count:,} {suffix} files are no part of a note")
         ledger.check_dropped(max_dropped)

@@ -9,7 +9,7 @@ from scripts.cli import InputError
 from scripts.convert.formats import FORMATS, detect
 from scripts.corpus.assertions import imply_present
 from scripts.corpus.corpora import CORPORA, check_labels
-from scripts.corpus.note import Note
+from scripts.corpus.note import DOUBTFUL, Note
 
 
 def choose_format(corpus: str, format: str, files: Sequence[File]) -> str:
@@ -40,6 +40,20 @@ def read_notes(corpus: str, format: str, files: Sequence[File], skip_unpaired: b
     if corpus in CORPORA:
         notes = [check_labels(note, CORPORA[corpus].labels) for note in notes]
     return imply_present(notes)
+
+
+def leave_out_unreviewed(notes: Sequence[Note]) -> list[Note]:
+    """The notes without a mention that is marked for review.
+
+    RAISES (InputError): There are none.
+    """
+    reviewed = [note for note in notes if not note.doubtful]
+    if not reviewed:
+        raise InputError(
+            f"None of the {len(notes):,} notes is reviewed: in all of them, as in {notes[0].file}, mentions are marked"
+            f" {DOUBTFUL}; take the mark away once they are right."
+        )
+    return reviewed
 
 
 def count_files(files: Sequence[File], notes: Sequence[Note]) -> dict[str, Any]:

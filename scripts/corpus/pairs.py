@@ -35,6 +35,12 @@ class Pair(NamedTuple):
         )
 
 
+def find_right(gold: Doc, predicted: Doc) -> list[bool]:
+    """Whether each mention of the predicted `doc.ents` is one of the gold ones: label and both ends are equal."""
+    golds = {(ent.label_, ent.start_char, ent.end_char) for ent in gold.ents}
+    return [(ent.label_, ent.start_char, ent.end_char) in golds for ent in predicted.ents]
+
+
 RANKS = (Outcome.CORRECT, Outcome.LABEL, Outcome.BOUNDARY, Outcome.BOTH)
 
 

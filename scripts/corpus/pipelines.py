@@ -16,6 +16,9 @@ from scripts.files import whole_file
 from scripts.runtime import architectures, assertion, component, fork, ner, tokenizer  # noqa: F401  (registers what pipelines need)
 
 
+CONFIDENCE = "span._.confidence"  # as components declare it
+
+
 def load_pipeline(model: str | Path) -> Language:
     """Load a pipeline that takes notes of any length.
 
@@ -32,6 +35,22 @@ def load_pipeline(model: str | Path) -> Language:
         raise InputError(f"{model} cannot be loaded ({type(error).__name__}).") from error
     nlp.max_length = sys.maxsize  # as in conversion
     return nlp
+
+
+def check_confidence(nlp: Language, else_do: str) -> None:
+    """RAISES (InputError): The mentions that a pipeline finds have no calibrated confidence.
+
+    else_do (str): What to do then, but for training.
+    """
+    givers: list[Any] = [
+        nlp.get_pipe(name) for name in nlp.pipe_names if CONFIDENCE in nlp.get_pipe_meta(name).assigns
+    ]
+    if not any(component.cfg.get("calibration") for component in givers):
+        name = f"{nlp.meta['lang']}_{nlp.meta['name']}"
+        raise InputError(
+            f"{name} gives no confidence, for it was not calibrated: {else_do}, or train it with dev notes in which"
+            " mentions are found, 50 at least, with right and wrong ones among them."
+        )
 
 
 def encoder_name(nlp: Language) -> str:

@@ -32,6 +32,7 @@ def main(
     from scripts.corpus.docs import DOCBIN_ATTRS, read_docs
     from scripts.corpus.pipelines import count_words, encoder_name, load_pipeline
     from scripts.evaluate.assertions import evaluate_assertions
+    from scripts.evaluate.confidence import score_confidence
     from scripts.evaluate.errors import mention_keys
     from scripts.evaluate.evaluation import evaluate
     from scripts.evaluate.predictions import predict, read_golds, warn_of_unseen_labels
@@ -48,6 +49,7 @@ def main(
     predictions = predict(nlp, golds)
     seconds = time.perf_counter() - start
     metrics = evaluate(golds, predictions, seen) | {
+        "confidence": score_confidence(golds, predictions),
         "assertions": evaluate_assertions(nlp, golds, predictions),
         "model": output.name,
         "corpus": terms.corpus,

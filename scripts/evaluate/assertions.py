@@ -11,9 +11,8 @@ from wasabi import msg
 
 from scripts.corpus.assertions import VALUES
 from scripts.corpus.given import Given, classify_given, get_classifier, stated_mentions
+from scripts.evaluate.confidence import score_probabilities
 from scripts.evaluate.scorers import Counts, Mention, count, match_exact
-
-BINS = 10
 
 
 def evaluate_assertions(nlp: Language, golds: Sequence[Doc], predictions: Sequence[Doc]) -> dict[str, Any] | None:
@@ -53,7 +52,7 @@ def score_given(notes: Sequence[Sequence[Given]]) -> dict[str, Any]:
             {"gold": gold, "predicted": predicted, "count": number}
             for (gold, predicted), number in sorted(pairs.items(), key=lambda item: _order(*item[0]))
         ],
-        "calibration": score_probabilities([each for note in notes for each in note]),
+        "calibration": _score_given([each for note in notes for each in note]),
     }
 
 
@@ -66,28 +65,15 @@ def score_end_to_end(golds: Sequence[Doc], predictions: Sequence[Doc]) -> dict[s
     return _scores(count([_state(doc) for doc in golds], [_state(doc) for doc in predictions], match_exact))
 
 
-def score_probabilities(given: Sequence[Given]) -> dict[str, float] | None:
-    """How far calibrated probabilities can be trusted; None where there are none.
-
-    given (Sequence[Given]): Gold mentions of all notes.
-    RETURNS (dict[str, float] | None): `ece`, the expected calibration error over ten bins of equal width (Guo et al.
-        2017), `brier`, the mean squared difference to 1 for right and 0 for wrong ones (Brier 1950), and `number`.
-    """
+def _score_given(given: Sequence[Given]) -> dict[str, Any] | None:
+    """How far the calibrated probabilities of what is said of gold mentions can be trusted."""
     pairs = [
         (each.found.probability, each.found.value == each.gold)
         for each in given
         if each.found and each.found.probability is not None
     ]
-    if not pairs:
-        return None
-    probability, right = np.array(pairs, dtype=float).T
-    place = np.minimum((probability * BINS).astype(int), BINS - 1)
-    sums = np.bincount(place, probability - right, BINS)
-    return {
-        "ece": float(np.abs(sums).sum() / len(pairs)),
-        "brier": float(((probability - right) ** 2).mean()),
-        "number": len(pairs),
-    }
+    probability, right = np.array(pairs, dtype=float).reshape(-1, 2).T
+    return score_probabilities(probability, right.astype(bool))
 
 
 def _scores(counts: Counts) -> dict[str, Any]:

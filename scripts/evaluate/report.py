@@ -15,8 +15,22 @@ def print_scores(metrics: dict[str, Any]) -> None:
     msg.table(rows, header=["", "P", "R", "F", "support"], aligns=["l", *"rrrr"], divider=True)
     if not metrics["support"]:
         msg.warn(UNDEFINED)
+    print_confidence(metrics["confidence"])
     if metrics["assertions"]:
         print_assertions(metrics["assertions"])
+
+
+def print_confidence(scores: dict[str, Any] | None) -> None:
+    """Print how far the confidences of mentions can be trusted."""
+    if scores is None:
+        msg.info("The mentions have no confidence.")
+        return
+    interval = "-".join(f"{100 * end:.2f}" for end in scores["ece_interval"].values())
+    auroc = "undefined" if scores["auroc"] is None else f"{scores['auroc']:.3f}"
+    msg.info(
+        f"Confidence of {scores['number']:,} mentions: expected calibration error {100 * scores['ece']:.2f} points"
+        f" ({interval}), Brier score {scores['brier']:.3f}, AUROC {auroc}."
+    )
 
 
 def print_assertions(scores: dict[str, Any]) -> None:

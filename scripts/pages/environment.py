@@ -21,6 +21,7 @@ def create_environment(templates: Path) -> Environment:
     )
     environment.filters["percent"] = lambda value: f"{100 * value:.2f}"
     environment.filters["points"] = lambda value: f"{100 * value:+.2f}"
+    environment.filters["share"] = lambda value: "undefined" if value is None else f"{value:.3f}"
     environment.filters["quoted"] = shlex.quote  # for a command line
     environment.filters["number"] = lambda value: f"{value:,.0f}"
     return environment

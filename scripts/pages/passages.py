@@ -1,17 +1,21 @@
 """Passages of notes as HTML: gold and predicted sides of the same notes, drawn by displaCy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from spacy import displacy
+from spacy.displacy.templates import TPL_ENT
 from spacy.tokens import Doc, Span
 
 from scripts.cli import InputError
 from scripts.corpus.docs import NOTE_ID, create_nlp, read_docs
 from scripts.pages.assertions import draw_assertion
 from scripts.pages.colours import label_colours
+from scripts.pages.confidence import confidences_of, draw_confidence
+
+TEMPLATE = TPL_ENT.replace('class="entity"', 'class="entity"{title}')
 
 
 class Sides(NamedTuple):
@@ -40,11 +44,32 @@ def read_sides(gold: Path, predicted: Iterable[Path]) -> Sides:
     return Sides(golds, predictions, label_colours(ent.label_ for doc in every for ent in doc.ents))
 
 
-def render_passage(part: Span, ents: Iterable[Span], colours: dict[str, str]) -> str:
-    """A passage of a note with mentions in it, as displaCy's HTML."""
+def render_passage(
+    part: Span,
+    ents: Iterable[Span],
+    colours: dict[str, str],
+    confidences: Sequence[Mapping[str, float]] | None = None,
+) -> str:
+    """A passage of a note with mentions in it, as displaCy's HTML.
+
+    colours (dict[str, str]): By label.
+    confidences (Sequence[Mapping[str, float]] | None): Of each mention by model; without them its own.
+    """
+    ents = list(ents)
+    if confidences is None:
+        confidences = [confidences_of("", ent) for ent in ents]
     # displaCy escapes the text, but not the labels (spaCy 3.8).
-    options = {"colors": {escape(label): colour for label, colour in colours.items()}}
-    content = {"text": part.text, "ents": [_draw(ent, part) for ent in ents], "title": None}
+    drawn = [
+        {
+            "start": ent.start_char - part.start_char,
+            "end": ent.end_char - part.start_char,
+            "label": escape(ent.label_),
+            "params": draw_assertion(ent) | draw_confidence(sure, colours[ent.label_]),
+        }
+        for ent, sure in zip(ents, confidences, strict=True)
+    ]
+    options = {"template": TEMPLATE}
+    content = {"text": part.text, "ents": drawn, "title": None}
     return displacy.render(content, style="ent", manual=True, options=options, jupyter=False)
 
 
@@ -60,8 +85,3 @@ def _read_predicted(path: Path, golds: list[Doc]) -> list[Doc]:
 
 def _identity(doc: Doc) -> tuple[str, list[str]]:
     return doc.user_data.get(NOTE_ID, ""), [token.text_with_ws for token in doc]
-
-
-def _draw(ent: Span, part: Span) -> dict[str, Any]:
-    start, end = ent.start_char - part.start_char, ent.end_char - part.start_char
-    return {"start": start, "end": end, "label": escape(ent.label_), "params": draw_assertion(ent)}

@@ -204,6 +204,7 @@ class AssertionClassifier(TrainablePipe):
     ) -> dict[str, float]:
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
+        self.cfg["calibration"] = None  # it was fitted to other weights
         examples = list(examples)
         validate_examples(examples, "AssertionClassifier.update")
         set_dropout_rate(self.model, drop)

@@ -9,22 +9,34 @@ from spacy.attrs import ENT_IOB, SENT_START
 from spacy.language import Language
 from spacy.pipeline.ner import DEFAULT_NER_MODEL, EntityRecognizer
 from spacy.tokens import Doc, Span
+from spacy.training import Example
 from thinc.api import Model
 
 from . import registered
+from .calibration import calibrate
 from .cut import annotate_batches
+from .extensions import install_extensions
 from .invisible import Seen, see
 from .listener import count_reader
-from .search import FEATURES, Entity, Scores, has_all_actions, search
+from .search import FEATURES, Scores, has_all_actions, search
 from .settings import keeping_settings
 
 FACTORY = registered("medner_ner")
 
 
+class Mention(NamedTuple):
+    """Tokens from `start` up to, not including, `end`; `confidence` as in `ent._.confidence`."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float | None
+
+
 class Found(NamedTuple):
     """What `BatchRecognizer` predicts of a Doc."""
 
-    entities: list[Entity]
+    mentions: list[Mention]
 
 
 def create_recognizer(
@@ -51,7 +63,7 @@ def create_recognizer(
 if not Language.has_factory(FACTORY):  # the same code may have come with another package before
     Language.factory(
         FACTORY,
-        assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+        assigns=["doc.ents", "token.ent_iob", "token.ent_type", "span._.confidence"],
         default_config={
             "moves": None,
             "update_with_oracle_cut_size": 100,
@@ -64,6 +76,7 @@ if not Language.has_factory(FACTORY):  # the same code may have come with anothe
     )
     # As what spaCy's `evaluate` and `debug data` look for it
     Language.get_factory_meta(FACTORY).factory = "ner"
+install_extensions()
 
 
 class BatchRecognizer(EntityRecognizer):
@@ -72,6 +85,9 @@ class BatchRecognizer(EntityRecognizer):
 
     Blanks at the ends of the mentions that it adds are taken away, and tokens that nobody sees are left out: mentions
     go on over them, but neither begin nor end with one.
+
+    A mention's `ent._.confidence` is how likely it is right, label and both ends: the probability of its actions, put
+    through the curve that `cfg["calibration"]` holds. It is None without one, and where the search is spaCy's.
     """
 
     def pipe(self, docs: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
@@ -101,13 +117,15 @@ class BatchRecognizer(EntityRecognizer):
         other = model.get_ref("lower").get_dim("nF") != FEATURES or model.attrs["unseen_classes"]
         if other or not has_all_actions(actions):
             return super().predict(docs)
-        return [Found(entities) for entities in search(Scores(model, docs), docs, actions)]
+        found = search(Scores(model, docs), docs, actions)
+        confidences = iter(calibrate([ent.probability for ents in found for ent in ents], self.cfg.get("calibration")))
+        return [Found([Mention(*ent[:3], next(confidences)) for ent in ents]) for ents in found]
 
     def set_annotations(self, docs: Sequence[Doc], states_or_beams: Any) -> None:
         pairs = list(zip(docs, states_or_beams, strict=True))
         for doc, found in pairs:
             if isinstance(found, Found):
-                annotate(doc, found.entities)
+                annotate(doc, found.mentions)
         theirs = [(doc, state) for doc, state in pairs if not isinstance(state, Found)]
         if not theirs:
             return
@@ -118,6 +136,11 @@ class BatchRecognizer(EntityRecognizer):
             new = [ent for ent in doc.ents if ent.start not in starts]
             doc.set_ents([], outside=[doc[find_end(doc, ent.end) : ent.end] for ent in new], default="unmodified")
 
+    def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
+        """As spaCy's; the curve, which was fitted to other weights, is dropped."""
+        self.cfg["calibration"] = None
+        return super().update(examples, **settings)
+
     def from_bytes(self, bytes_data: bytes, exclude: Iterable[str] = ()) -> "BatchRecognizer":
         with keeping_settings(self.model):
             return super().from_bytes(bytes_data, exclude=exclude)
@@ -127,23 +150,28 @@ class BatchRecognizer(EntityRecognizer):
             return super().from_disk(path, exclude=exclude)
 
 
-def annotate(doc: Doc, entities: Sequence[Entity]) -> None:
-    """Add entities to those that are there, which they do not overlap; what is unknown becomes outside."""
+def annotate(doc: Doc, mentions: Sequence[Mention]) -> None:
+    """Add mentions to those that are there, which they do not overlap; what is unknown becomes outside."""
     before = {token.i for ent in doc.ents for token in ent}
-    free = [entity for entity in entities if before.isdisjoint(range(entity.start, entity.end))]
-    spans = [Span(doc, start, find_end(doc, end), label) for start, end, label in free]
+    free = [mention for mention in mentions if before.isdisjoint(range(mention.start, mention.end))]
+    spans = [Span(doc, mention.start, find_end(doc, mention.end), mention.label) for mention in free]
     if has_no_annotations(doc):
         doc.set_ents(spans, default="outside")
-        return
-    inside = {token.i for span in spans for token in span}
-    unknown = [doc[token.i : token.i + 1] for token in doc if token.i not in inside and not token.ent_iob_]
-    doc.set_ents(spans, outside=unknown, default="unmodified")
+    else:
+        inside = {token.i for span in spans for token in span}
+        unknown = [doc[token.i : token.i + 1] for token in doc if token.i not in inside and not token.ent_iob_]
+        doc.set_ents(spans, outside=unknown, default="unmodified")
+    for span, mention in zip(spans, free, strict=True):
+        if mention.confidence is not None:
+            span._.confidence = mention.confidence
 
 
 def find_whole(part: Seen) -> Found:
-    """All entities of a Doc without invisible tokens, by the tokens of the whole Doc."""
+    """All mentions of a Doc without invisible tokens, by the tokens of the whole Doc."""
     tokens = part.tokens.tolist()
-    return Found([Entity(tokens[ent.start], tokens[ent.end - 1] + 1, ent.label_) for ent in part.doc.ents])
+    return Found(
+        [Mention(tokens[ent.start], tokens[ent.end - 1] + 1, ent.label_, ent._.confidence) for ent in part.doc.ents]
+    )
 
 
 def find_end(doc: Doc, end: int) -> int:

@@ -7,6 +7,7 @@ Python before 3.12 ask for the interpreter's lock some fifty times at each.
 
 from collections.abc import Generator, Sequence
 from functools import reduce
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +21,16 @@ NONE = -1  # in place of a token
 
 
 class Entity(NamedTuple):
-    """Tokens from `start` up to, not including, `end`."""
+    """Tokens from `start` up to, not including, `end`.
+
+    probability (float): That of the actions that make it, one after the other: the product of the softmax over the
+        scores of the actions that are allowed in each state.
+    """
 
     start: int
     end: int
     label: str
+    probability: float
 
 
 class Scores:
@@ -67,12 +73,13 @@ def search(scores: Scores, docs: Sequence[Doc], actions: Sequence[str]) -> list[
     """
     lengths = [len(doc) for doc in docs]
     ends = np.cumsum(lengths)
-    outside = choose_outside(scores, docs, ends, actions)
-    (opening,) = np.nonzero(outside != actions.index("O"))
-    walks = [
-        walk([(token, actions[int(outside[token])]) for token in tokens.tolist()])
-        for tokens in np.split(opening, np.searchsorted(opening, ends[:-1]))
+    opening, chosen, probabilities = choose_outside(scores, docs, ends, actions)
+    steps = [
+        (token, actions[action], probability)
+        for token, action, probability in zip(opening.tolist(), chosen.tolist(), probabilities.tolist(), strict=True)
     ]
+    places = [0, *np.searchsorted(opening, ends).tolist()]
+    walks = [walk(steps[low:high]) for low, high in pairwise(places)]
     entities: list[list[Entity]] = [[] for _ in docs]
     answers: dict[int, Any] = dict.fromkeys(range(len(docs)))  # to the walks that go on
     while answers:
@@ -82,46 +89,60 @@ def search(scores: Scores, docs: Sequence[Doc], actions: Sequence[str]) -> list[
                 states[place] = walks[place].send(answer)
             except StopIteration as stop:
                 shift = int(ends[place]) - lengths[place]
-                entities[place] = [Entity(start - shift, end - shift, label) for start, end, label in stop.value]
+                entities[place] = [each._replace(start=each.start - shift, end=each.end - shift) for each in stop.value]
         answers = dict(zip(states, choose_inside(scores, list(states.values()), ends[[*states]], actions), strict=True))
     return entities
 
 
-def walk(opening: Sequence[tuple[int, str]]) -> Generator[Entity, bool, list[Entity]]:
+def walk(opening: Sequence[tuple[int, str, float]]) -> Generator[Entity, tuple[bool, float], list[Entity]]:
     """Go through a Doc from one token that opens an entity to the next.
 
-    opening (Sequence[tuple[int, str]]): These tokens, each with the best action, B- or U- and the label, if no entity
-        is open there.
-    YIELDS (Entity): One that is open, up to a token of which is to be sent whether it is the last.
+    opening (Sequence[tuple[int, str, float]]): These tokens, each with the best action, B- or U- and the label, if no
+        entity is open there, and with its probability.
+    YIELDS (Entity): One that is open, up to a token of which is to be sent whether it is the last, and how probable
+        that is.
     RETURNS (list[Entity]): All entities.
     """
     entities: list[Entity] = []
     end = 0  # of the last entity
-    for start, action in opening:
+    for start, action, probability in opening:
         if start < end:
             continue
         end, label = start + 1, remove_bilu_prefix(action)
-        if action.startswith("B"):
-            while not (yield Entity(start, end, label)):
-                end += 1
-            end += 1
-        entities.append(Entity(start, end, label))
+        is_last = not action.startswith("B")
+        while not is_last:
+            is_last, step = yield Entity(start, end, label, probability)
+            end, probability = end + 1, probability * step
+        entities.append(Entity(start, end, label, probability))
     return entities
 
 
-def choose_outside(scores: Scores, docs: Sequence[Doc], ends: np.ndarray, actions: Sequence[str]) -> np.ndarray:
-    """The number of the best action at each token of the batch if no entity is open there; of equals, the first."""
+def choose_outside(
+    scores: Scores, docs: Sequence[Doc], ends: np.ndarray, actions: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The best action at each token of the batch if no entity is open there; of equals, the first.
+
+    RETURNS (tuple[np.ndarray, np.ndarray, np.ndarray]): The tokens at which it opens an entity, the numbers of these
+        actions, and their probabilities.
+    """
     allowed = [number for number, action in enumerate(actions) if action[0] in "BUO" and action != "U-"]
     kinds = np.array([actions[number][0] for number in allowed])
     found = scores.find(np.arange(ends[-1]), NONE, NONE)[:, allowed]
     blank = np.concatenate([doc.to_array(IS_SPACE) for doc in docs]).astype(bool)
     found[np.ix_(blank, kinds != "O")] = -np.inf
     found[np.ix_(ends - 1, kinds == "B")] = -np.inf  # nothing comes behind
-    return np.array(allowed)[found.argmax(1)]
+    best = found.argmax(1)
+    (opening,) = np.nonzero(kinds[best] != "O")
+    rows = found[opening].astype("d")
+    probabilities = 1 / np.exp(rows - rows.max(1, keepdims=True)).sum(1)
+    return opening, np.array(allowed)[best[opening]], probabilities
 
 
-def choose_inside(scores: Scores, states: Sequence[Entity], ends: np.ndarray, actions: Sequence[str]) -> Sequence[bool]:
-    """Of open entities, each up to a token: whether that token is the last one; of equal actions the first counts.
+def choose_inside(
+    scores: Scores, states: Sequence[Entity], ends: np.ndarray, actions: Sequence[str]
+) -> Sequence[tuple[bool, float]]:
+    """Of open entities, each up to a token: whether that token is the last one, and how probable that is; of equal
+    actions the first counts.
 
     ends (np.ndarray): Of the Doc of each.
     """
@@ -132,4 +153,7 @@ def choose_inside(scores: Scores, states: Sequence[Entity], ends: np.ndarray, ac
     going_on, last = ([actions.index(f"{kind}-{state.label}") for state in states] for kind in "IL")
     rows = np.arange(len(states))
     more, less = found[rows, going_on], found[rows, last]
-    return ((token == ends - 1) | (less > more) | ((less == more) & np.less(last, going_on))).tolist()
+    only = token == ends - 1  # nothing comes behind
+    is_last = only | (less > more) | ((less == more) & np.less(last, going_on))
+    probabilities = np.where(only, 1, 1 / (1 + np.exp(-np.abs(less - more))))
+    return list(zip(is_last.tolist(), probabilities.tolist(), strict=True))

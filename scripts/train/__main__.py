@@ -34,7 +34,8 @@ def main(
     from scripts.corpus.pipelines import add_sources, reset_strings
     from scripts.encoders import check_encoder
     from scripts.runtime.libc import return_freed_blocks
-    from scripts.train.assertions import calibrate, leave_out
+    from scripts.train.assertions import leave_out
+    from scripts.train.calibration import calibrate
     from scripts.train.mentions import check_mentions, has_assertions
     from scripts.train.schedule import schedule
 

@@ -12,6 +12,7 @@ from spacy.tokens import Doc, Span
 from scripts.corpus.docs import GOLD, NOTE_ID
 from scripts.corpus.pairs import Outcome, pair_mentions
 from scripts.pages.assertions import drawn_assertion, explain_assertions
+from scripts.pages.confidence import confidences_of, has_confidence
 from scripts.pages.environment import create_environment
 from scripts.pages.passages import Sides, render_passage
 
@@ -36,6 +37,7 @@ def render_page(corpus: str, sides: Sides, notes: int) -> str:
             names=names,
             colours=sides.colours,
             assertions=explain_assertions(doc for docs in chosen for doc in docs),
+            confidence=any(has_confidence(doc) for docs in chosen for doc in docs),
             total=len(sides.golds),
             notes=[draw_note(names, docs, sides.colours) for docs in chosen],
         )
@@ -84,8 +86,23 @@ def draw_passage(
     part: Span, names: Sequence[str], mentions: Sequence[Sequence[Span]], colours: dict[str, str]
 ) -> list[tuple[str, str]]:
     """Each different reading of a passage: the sides that share it ("all" if they all do) and its HTML, gold first."""
-    rows: dict[str, list[str]] = {}
+    rows: dict[str, list[tuple[str, Sequence[Span]]]] = {}
     for name, ents in zip(names, mentions, strict=True):
         low, high = (bisect_left(ents, place, key=lambda ent: ent.start) for place in (part.start, part.end))
-        rows.setdefault(render_passage(part, ents[low:high], colours), []).append(name)
-    return [("all" if len(rows) == 1 else ", ".join(sharing), html) for html, sharing in rows.items()]
+        found = ents[low:high]
+        # Alike are sides with the same mentions, however sure they are of them.
+        rows.setdefault(render_passage(part, found, colours, [{}] * len(found)), []).append((name, found))
+    return [
+        ("all" if len(rows) == 1 else ", ".join(name for name, _ in sharing), _render_shared(part, sharing, colours))
+        for sharing in rows.values()
+    ]
+
+
+def _render_shared(part: Span, sharing: Sequence[tuple[str, Sequence[Span]]], colours: dict[str, str]) -> str:
+    """A passage as several sides read it, with the confidences of all of them."""
+    confidences = [
+        {name: sure for side, ent in zip((name for name, _ in sharing), same, strict=True)
+         for name, sure in confidences_of(side, ent).items()}
+        for same in zip(*(ents for _, ents in sharing), strict=True)
+    ]  # fmt: skip
+    return render_passage(part, sharing[0][1], colours, confidences)

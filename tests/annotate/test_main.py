@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -60,6 +61,19 @@ class Asserts:
         return doc
 
 
+class Sure:
+    """Is nearly sure of every problem, less of tests."""
+
+    def __init__(self, nlp: Language, name: str) -> None:
+        self.cfg = {"calibration": [1.0, 0.0]}
+
+    def __call__(self, doc: Doc) -> Doc:
+        for ent in doc.ents:
+            ent._.confidence = 0.9375 if ent.label_ == "problem" else 0.5
+        return doc
+
+
+Language.factory("medner_test_sure", func=Sure, assigns=["span._.confidence"])
 Language.factory("medner_test_asserts", func=Asserts, assigns=["span._.assertion"])
 
 
@@ -84,6 +98,12 @@ def asserting(tmp_path_factory) -> Path:
     return save_pipeline(tmp_path_factory.mktemp("asserting"), "medner_test_asserts")
 
 
+@pytest.fixture(scope="module")
+def sure(tmp_path_factory) -> Path:
+    """A pipeline that gives confidences."""
+    return save_pipeline(tmp_path_factory.mktemp("sure"), "medner_test_sure")
+
+
 def annotate(*arguments: str | Path) -> Done:
     return run(main, *arguments)
 
@@ -106,12 +126,13 @@ def check_invariant(output: Path) -> None:
     _, *shards, end = srsly.read_jsonl(output / "manifest.jsonl")
     for counts in (*shards, end):
         assert counts["notes"] == counts["annotated"] + counts["failed"]
-    for name in ("notes", "annotated", "failed", "mentions", "words"):
+        assert counts["mentions"] == counts["written"] + counts["left_out"]
+    for name in ("notes", "annotated", "failed", "mentions", "written", "left_out", "words"):
         assert end[name] == sum(shard[name] for shard in shards)
     assert len(errors(output)) == end["failed"]
     found = rows(output)
     assert len(found) == len({row["id"] for row in found}) == end["annotated"]
-    assert sum(len(row["ents"]) for row in found) == end["mentions"]
+    assert sum(len(row["ents"]) for row in found) == end["written"]
     assert list(output.rglob("*.part")) == []
 
 
@@ -247,10 +268,12 @@ def test_a_column_of_assertions_is_for_conll_alone(to, model, tmp_path):
 
 
 def forget_assertions(output: Path) -> dict[str, bytes]:
-    """Make the manifest one of a version that knew no assertions, killed before its last line."""
+    """Make the manifest one of a version that knew no assertions and confidences, killed before its last line."""
     path = output / "manifest.jsonl"
     first, *lines, _ = srsly.read_jsonl(path)
-    del first["assertions"]
+    del first["assertions"], first["min_confidence"]
+    for line in lines:
+        del line["written"], line["left_out"]
     srsly.write_jsonl(path, [first, *lines])
     return contents(output)
 
@@ -269,7 +292,7 @@ def test_a_run_from_before_assertions_is_refused_where_its_rows_had_no_place_for
     command = (model, write_notes(tmp_path / "in", 5), tmp_path / "out", "--to", to)
     assert annotate(*command).code == 0
     before = forget_assertions(tmp_path / "out")
-    assert_fails(annotate(*command), "was begun by a version that wrote no assertions", "name a new folder")
+    assert_fails(annotate(*command), "was begun by an older version", "name a new folder")
     assert_fails(annotate(*command, "--max-chars", "9"), "begun with other settings (max_chars)")
     assert contents(tmp_path / "out") == before
 
@@ -280,6 +303,51 @@ def test_a_run_goes_on_only_with_the_same_columns(model, tmp_path):
     assert_fails(annotate(*command), "begun with other settings (assertions)")
     forget_assertions(tmp_path / "out")
     assert_fails(annotate(*command, "--assertions"), "begun with other settings (assertions)")
+
+
+# --- confidence
+
+
+def labels_in(output: Path, to: str) -> set[bytes]:
+    written = b"".join(contents(output / "shards").values())
+    return set(re.findall(b"problem|test", zlib.decompress(written) if to == "spacy" else written))
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_mentions_that_are_not_sure_enough_are_left_out_and_counted(to, sure, tmp_path):
+    command = (sure, write_notes(tmp_path / "in", 5), tmp_path / "out", "--to", to, "--min-confidence", "0.9375")
+    done = annotate(*command)
+    assert done.code == 0 and "5 of 10 mentions are less sure, and left out" in done.output
+    assert "5 mentions, see" in done.output
+    *_, end = srsly.read_jsonl(tmp_path / "out" / "manifest.jsonl")
+    assert (end["mentions"], end["written"], end["left_out"]) == (10, 5, 5)
+    assert labels_in(tmp_path / "out", to) == {b"problem"}
+    if to == "jsonl":
+        check_invariant(tmp_path / "out")
+        assert {ent["confidence"] for row in rows(tmp_path / "out") for ent in row["ents"]} == {0.9375}
+    assert_fails(annotate(*command[:-1], "0.5"), "begun with other settings (min_confidence)")
+    assert annotate(*command[:2], tmp_path / "all", "--to", to, "--min-confidence", "0.5").code == 0
+    assert labels_in(tmp_path / "all", to) == {b"problem", b"test"}
+
+
+def test_mentions_without_a_confidence_are_never_left_out(sure, tmp_path):
+    nlp = spacy.load(sure)
+    nlp.add_pipe("entity_ruler", name="late").add_patterns([{"label": "person", "pattern": "Pt"}])
+    nlp.to_disk(tmp_path / "model")
+    source = write_notes(tmp_path / "in", 2)
+    assert annotate(tmp_path / "model", source, tmp_path / "out", "--to", "jsonl", "--min-confidence", "1").code == 0
+    found = [(ent["label"], ent["confidence"]) for row in rows(tmp_path / "out") for ent in row["ents"]]
+    assert found == [("person", None)] * 2
+
+
+def test_a_pipeline_without_calibration_cannot_leave_mentions_out(model, sure, tmp_path):
+    source = write_notes(tmp_path / "in", 1)
+    options = ("--to", "jsonl", "--min-confidence", "0.8")
+    done = annotate(model, source, tmp_path / "out", *options)
+    assert_fails(done, "gives no confidence", "leave --min-confidence 0.8 out", without=tmp_path / "out")
+    for value in ("1.5", "-0.1"):
+        done = annotate(sure, source, tmp_path / "out", "--to", "jsonl", "--min-confidence", value)
+        assert_fails(done, f"--min-confidence {value} is no confidence", without=tmp_path / "out")
 
 
 # --- notes that fail

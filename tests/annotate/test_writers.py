@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 
 from scripts import functions  # noqa: F401  (registers our functions)
-from scripts.annotate.writers import WRITERS, BratWriter, ann_lines, brat_config, cut_lines, safe_name
+from scripts.annotate.writers import WRITERS, BratWriter
 from scripts.archives import File, read_files
 from scripts.convert.formats import brat, conll
 from scripts.corpus.assertions import VALUES
+from scripts.corpus.brat import ann_lines, brat_config, cut_lines, safe_name
 from scripts.corpus.docs import NOTE_ID, create_nlp
 from scripts.corpus.note import Note
 from scripts.corpus.texts import Text
@@ -33,13 +34,14 @@ def annotated(text: str, *mentions: tuple[int, int, str]) -> Doc:
 
 
 def example_doc() -> Doc:
-    """Of two mentions, the first is said to be absent."""
+    """Of two mentions, the first is sure, and said to be absent."""
     doc = NLP.make_doc(TEXT)
     ends = [(TEXT.index("chest"), TEXT.index("pain") + 4, "problem"), (TEXT.index("EKG"), TEXT.index(" .\n"), "test")]
     spans = [doc.char_span(*mention) for mention in ends]
     assert all(spans)
     doc.set_ents(spans)
     doc.ents[0]._.assertion, doc.ents[0]._.assertion_probability = "absent", 0.75
+    doc.ents[0]._.confidence = 0.9375
     return doc
 
 
@@ -67,6 +69,7 @@ def annotated_texts(draw: st.DrawFn) -> Doc:
     kept = draw(st.lists(st.booleans(), min_size=len(spans), max_size=len(spans)))
     doc.set_ents([span for span, keep in zip(spans, kept, strict=True) if keep and span.text.strip()])
     for ent in doc.ents:
+        ent._.confidence = draw(st.sampled_from((None, 0.125, 1.0)))
         ent._.assertion = draw(st.sampled_from((None, *VALUES)))
         ent._.assertion_probability = draw(st.sampled_from((None, 0.25, 1.0))) if ent._.assertion else None
     return doc
@@ -79,7 +82,8 @@ def test_brat_pairs_hold_the_text_byte_for_byte_and_cut_mentions_at_line_ends(tm
     folder = save("brat", tmp_path / "out", (Text("ward/n 1", TEXT, ""), example_doc()))
     assert (folder / "ward" / "n 1.txt").read_bytes() == TEXT.encode("utf8")
     assert (folder / "ward" / "n 1.ann").read_bytes().decode("utf8") == (
-        "T1\tproblem 8 13;18 22\tchest pain\nA1\tAssertion T1 absent\nT2\ttest 29 32;33 37\tEKG fine\n"
+        "T1\tproblem 8 13;18 22\tchest pain\nA1\tAssertion T1 absent\n#1\tAnnotatorNotes T1\tconfidence 0.938\n"
+        "T2\ttest 29 32;33 37\tEKG fine\n"
     )
 
 
@@ -105,7 +109,8 @@ def test_brat_pairs_are_read_again_to_the_same_mentions(doc):
         whole = "".join(doc.text[start:end] for start, end in entity.fragments)
         assert "".join(whole.split()) == "".join(ent.text.split())
     # brat ends lines where str.splitlines does.
-    assert len(annotations.splitlines()) == len(doc.ents) + len([value for value in stated if value])
+    sure = [ent for ent in doc.ents if ent._.confidence is not None]
+    assert len(annotations.splitlines()) == len(doc.ents) + len([value for value in stated if value]) + len(sure)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +161,26 @@ def test_an_assertion_has_no_blanks_in_brat():
     assert list(ann_lines("ab", doc))[1] == "A1\tAssertion T1 not_present"
 
 
+def test_doubtful_mentions_are_marked_for_review_and_read_so():
+    doc = annotated("ab cd ef", (0, 1, "A"), (1, 2, "A"), (2, 3, "A"))
+    doc.ents[0]._.assertion, doc.ents[2]._.confidence = "absent", 0.25
+    lines = list(ann_lines(doc.text, doc, doubtful=[doc.ents[0], doc.ents[2]]))
+    assert lines == [
+        "T1\tA 0 2\tab",
+        "A1\tAssertion T1 absent",
+        "A4\tDoubtful T1",
+        "T2\tA 3 5\tcd",
+        "T3\tA 6 8\tef",
+        "A5\tDoubtful T3",
+        "#3\tAnnotatorNotes T3\tconfidence 0.250",
+    ]
+    path = PurePosixPath("n.ann")
+    content = "\n".join(lines).encode("utf8")
+    [note] = brat.read([File(path.with_suffix(".txt"), doc.text.encode("utf8")), File(path, content)])
+    assert (note.doubtful, note.problems, len(note.entities)) == (2, (), 3)
+    assert brat_config(NLP, for_review=True).endswith("[attributes]\nDoubtful\tArg:<ENTITY>\n")
+
+
 # --- names of files
 
 
@@ -203,6 +228,7 @@ def test_jsonl_and_parquet_say_the_same_of_a_note(tmp_path_factory, doc):
                 "end": ent.end_char,
                 "label": ent.label_,
                 "text": ent.text,
+                "confidence": ent._.confidence,
                 "assertion": ent._.assertion,
                 "assertion_probability": ent._.assertion_probability,
             }
@@ -236,13 +262,15 @@ def test_conll_has_a_column_of_assertions_where_it_is_wanted(tmp_path):
     assert plain == "".join(f"{line.rsplit(chr(9), 1)[0]}\n" for line in wide.split("\n")[:-1])
 
 
-def test_spacy_shards_hold_ids_mentions_and_assertions_and_nothing_else_of_the_pipeline(tmp_path):
+def test_spacy_shards_hold_ids_mentions_and_what_is_said_of_them_and_nothing_else(tmp_path):
     doc = example_doc()
+    doc[0:1]._.confidence = 0.5  # of no mention
     doc.user_data["._.", "trf_data", None, None] = lambda: None  # cannot be stored
     path = save("spacy", tmp_path / "out", (Text("n1", TEXT, ""), doc), (Text("n2", "Fine .", ""), annotated("Fine .")))
     one, two = DocBin().from_disk(path).get_docs(NLP.vocab)
     assert (one.text, one.user_data[NOTE_ID], two.user_data) == (TEXT, "n1", {NOTE_ID: "n2"})
-    assert len(one.user_data) == 3
+    assert len(one.user_data) == 4
+    assert [ent._.confidence for ent in one.ents] == [0.9375, None]
     assert [(ent._.assertion, ent._.assertion_probability) for ent in one.ents] == [("absent", 0.75), (None, None)]
     assert [(ent.start_char, ent.label_) for ent in one.ents] == [(ent.start_char, ent.label_) for ent in doc.ents]
 

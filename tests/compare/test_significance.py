@@ -4,19 +4,16 @@ import numpy as np
 import pytest
 
 from scripts.compare.significance import (
-    SAMPLES,
-    SEED,
     SHUFFLES,
     Difference,
-    Interval,
     compare_notes,
     f_scores,
     holm,
     intervals,
     label_intervals,
-    resample,
     sentence,
 )
+from scripts.corpus.resampling import SAMPLES, SEED, Interval, resample
 
 
 def make_table(notes: int, tp: float, seed: int = 0) -> np.ndarray:

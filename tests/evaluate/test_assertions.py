@@ -8,7 +8,7 @@ from spacy.tokens import Doc, Span
 
 from scripts.corpus.assertions import VALUES
 from scripts.corpus.given import Given
-from scripts.evaluate.assertions import BINS, score_end_to_end, score_given, score_probabilities
+from scripts.evaluate.assertions import score_end_to_end, score_given
 from scripts.runtime.assertion import Assertion
 from tests.docs import make_doc
 
@@ -80,25 +80,9 @@ def test_end_to_end_label_ends_and_assertion_have_to_be_right():
     assert score_end_to_end([unsaid], [gold])["micro"] == {"p": 0.0, "r": 0.0, "f": 0.0, "support": 0}
 
 
-def test_probabilities_as_often_right_as_they_say_have_no_calibration_error():
-    given_notes = [say("present", "present", 0.75)] * 3 + [say("absent", "present", 0.75)]
-    assert score_probabilities(given_notes) == {"ece": 0.0, "brier": pytest.approx(0.75 * 0.25), "number": 4}
-    sure = [say("present", "present", 1.0), say("absent", "present", 1.0)]
-    assert score_probabilities(sure) == {"ece": 0.5, "brier": 0.5, "number": 2}
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40))
-def test_the_calibration_error_is_that_of_its_definition(rows):
-    found = score_probabilities([say("present", "present" if right else "absent", p) for p, right in rows])
-    expected = 0.0
-    for place in range(BINS):
-        inside = [(p, right) for p, right in rows if min(int(p * BINS), BINS - 1) == place]
-        if inside:
-            confidence, accuracy = np.mean([p for p, _ in inside]), np.mean([right for _, right in inside])
-            expected += len(inside) / len(rows) * abs(confidence - accuracy)
-    assert found is not None and found["ece"] == pytest.approx(expected)
-
-
-def test_without_a_probability_nothing_is_said_of_calibration():
-    assert score_probabilities([say("present", "present", None), say("present", None)]) is None
+def test_probabilities_are_scored_where_there_are_some():
+    notes = [[say("present", "present", 0.75)] * 3, [say("absent", "present", 0.75), say("absent", None)]]
+    found = score_given(notes)["calibration"]
+    assert found == {"ece": 0.0, "brier": pytest.approx(0.75 * 0.25), "auroc": 0.5, "number": 4}
+    assert score_given([[say("present", "present", None), say("present", None)]])["calibration"] is None
     assert isinstance(SPAN, Span)

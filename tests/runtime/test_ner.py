@@ -26,7 +26,7 @@ def test_entities_of_all_kinds_are_found_by_our_search(nlp: Language):
         docs = [nlp.make_doc(" ".join(WORDS * 4)) for _ in range(3)]
         found = recognizer_of(nlp).predict(docs)
         assert all(isinstance(one, Found) for one in found)
-        lengths |= {min(3, entity.end - entity.start) for one in found for entity in one.entities}
+        lengths |= {min(3, entity.end - entity.start) for one in found for entity in one.mentions}
     assert lengths == {1, 2, 3}
 
 

@@ -2,7 +2,8 @@
 
 Offsets count the code points of the stored text, carriage returns and a byte-order mark included;
 a discontinuous mention has several fragments. Text-bound annotations (T lines) are read, and attributes
-(A or M lines) that state an assertion of one, or of an event (E lines) whose trigger it is.
+(A or M lines) that state an assertion of one, or of an event (E lines) whose trigger it is, or that mark a mention
+as doubtful: the note is then not reviewed yet.
 """
 
 import html
@@ -15,7 +16,7 @@ from scripts.archives import File, decode
 from scripts.convert.formats.pairs import Pair, pair
 from scripts.convert.formats.quotes import find_nearest
 from scripts.corpus.assertions import Statement, join, read_value
-from scripts.corpus.note import Entity, Fragment, Note, Problem
+from scripts.corpus.note import DOUBTFUL, Entity, Fragment, Note, Problem
 from scripts.corpus.split import named_split
 
 REPAIR_WINDOW = 100  # characters to either side in which a quote at wrong offsets is looked for
@@ -68,7 +69,12 @@ def _read_note(found: Pair) -> Note:
             problems.extend([problem] if problem else [])
     entities, unjoined = join(entities, _read_attributes(lines, mentions, entities), file)
     split = named_split(found.text.path.parts[:-1])
-    return Note(found.id, text, entities, file, str(found.text.path), split, (*problems, *unjoined))
+    doubtful = sum(match is not None and match[1] == DOUBTFUL for match in map(_match_attribute, lines))
+    return Note(found.id, text, entities, file, str(found.text.path), split, (*problems, *unjoined), doubtful=doubtful)
+
+
+def _match_attribute(line: _Line) -> re.Match[str] | None:
+    return _ATTRIBUTE.fullmatch(line.text.split("\n")[0])
 
 
 def _read_attributes(
@@ -83,7 +89,7 @@ def _read_attributes(
     for place, entity in enumerate(entities):
         places[entity.label, entity.fragments].append(place)
     for line in lines:
-        match = _ATTRIBUTE.fullmatch(line.text.split("\n")[0])
+        match = _match_attribute(line)
         value = read_value(match[1], match[3] or "") if match else None
         if match and value is not None:
             target = triggers.get(match[2], match[2])

@@ -12,8 +12,8 @@ import pytest
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from scripts.annotate import processes
-from scripts.annotate.processes import PROCESS_BATCH, annotate
+from scripts.corpus import processes
+from scripts.corpus.processes import PROCESS_BATCH, annotate
 from scripts.corpus.docs import create_nlp
 from scripts.corpus.texts import Failure, Text
 
@@ -76,7 +76,7 @@ def check(found: list, given: list[Text], failed: dict[str, str]) -> None:
         if note.id in failed:
             reason = f"the pipeline failed ({failed[note.id]})"
             assert result == Failure(note.id, "f.csv", note.line, reason, result.at)
-            assert re.fullmatch(r"(tests/annotate/test_processes|spacy/language)\.py:\d+", result.at)
+            assert re.fullmatch(r"(tests/corpus/test_processes|spacy/language)\.py:\d+", result.at)
         else:
             assert result.text == note.text and [ent.text for ent in result.ents] == ["pain"]
 

@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.util import raise_error
 from wasabi import msg
 
-from scripts.annotate.failures import failure_of, place_of
+from scripts.corpus.failures import failure_of, place_of
 from scripts.corpus.texts import Failure, Text
 from scripts.runtime.cut import cut
 from scripts.runtime.libc import end_with_parent

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from scripts.annotate.failures import failure_of, place_of
+from scripts.corpus.failures import failure_of, place_of
 from scripts.corpus.docs import create_nlp
 from scripts.corpus.texts import Text
 

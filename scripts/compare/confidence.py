@@ -1,0 +1,88 @@
+"""Confidences of several models lined up: calibration, and what is left at each threshold."""
+
+from typing import Any
+
+import numpy as np
+from wasabi import msg
+
+from scripts.compare.significance import count_table
+from scripts.corpus.resampling import find_intervals, resample
+from scripts.corpus.scores import BINS, calibration_error
+
+SCORES = ("ece", "brier", "auroc")
+
+
+def compare_confidence(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any] | None:
+    """Line up the confidences of several models on the same notes.
+
+    runs (dict[str, list[dict[str, Any]]]): By model its results, one for each seed, as `evaluate` writes them.
+    RETURNS (dict[str, Any] | None): By model `ece`, `brier` and `auroc`, means over seeds, with their `spread` and the
+        `ece_interval`; `bins`, by tenth of confidence the share of mentions, their mean confidence and the share of
+        right ones; `thresholds`, precision and recall of the mentions that are at least as sure, with 95 % intervals;
+        `labels`, the scores by label. None unless all results have confidences; told if only some have.
+    """
+    without = [name for name, group in runs.items() if not all(result.get("confidence") for result in group)]
+    if without and len(without) < len(runs):
+        msg.warn(f"Confidences are not compared: the results of {', '.join(without)} have none.")
+    if without:
+        return None
+    return {name: _summarise(group) for name, group in runs.items()}
+
+
+def _summarise(group: list[dict[str, Any]]) -> dict[str, Any]:
+    found = [result["confidence"] for result in group]
+    tables = [np.array(each["per_note"]) for each in found]
+    golds = [count_table(result, result["per_note"]["labels"])[..., [0, 2]].sum(axis=(1, 2)) for result in group]
+    (interval,) = find_intervals(np.mean([calibration_error(resample(table)) for table in tables], axis=0)[:, None])
+    labels = sorted({label for each in found for label in each["per_label"]})
+    return {
+        **_means(found),
+        "spread": {key: float(np.std([each[key] for each in found], ddof=1)) for key in SCORES
+                   if None not in [each[key] for each in found]} if len(found) > 1 else None,
+        "ece_interval": interval._asdict(),
+        "bins": _bins(np.mean(tables, axis=0).sum(axis=0)),
+        "thresholds": _thresholds(tables, golds),
+        "labels": {label: _means([each["per_label"][label] for each in found if label in each["per_label"]])
+                   for label in labels},
+    }  # fmt: skip
+
+
+def _means(found: list[dict[str, Any]]) -> dict[str, float | None]:
+    """Over seeds, of those that have the score."""
+    values = {key: [each[key] for each in found if each[key] is not None] for key in (*SCORES, "number")}
+    return {key: float(np.mean(of_key)) if of_key else None for key, of_key in values.items()}
+
+
+def _bins(table: np.ndarray) -> list[dict[str, float]]:
+    """The tenths of confidence in which there are mentions."""
+    return [
+        {"share": number / table[:, 0].sum(), "confidence": sums / number, "right": right / number}
+        for number, right, sums in table.tolist()
+        if number
+    ]
+
+
+def _thresholds(tables: list[np.ndarray], golds: list[np.ndarray]) -> list[dict[str, Any]]:
+    """Precision and recall of the mentions from each tenth of confidence on, means over seeds, with 95 % intervals."""
+    pairs = list(zip(tables, golds, strict=True))
+    values = np.mean([_scores(table.sum(axis=0), gold.sum()) for table, gold in pairs], axis=0)
+    draws = np.mean([_scores(resample(table), resample(gold)) for table, gold in pairs], axis=0)
+    return [
+        {
+            "threshold": place / BINS,
+            **{key: {"value": float(values[place, i]), **interval._asdict()}
+               for i, (key, interval) in enumerate(zip("pr", find_intervals(draws[:, place]), strict=True))},
+        }
+        for place in range(BINS)
+    ]  # fmt: skip
+
+
+def _scores(table: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """Precision and recall from each bin on, ... x bins x 2.
+
+    table (np.ndarray): Number of mentions and of right ones, ... x bins x 3.
+    gold (np.ndarray): Number of gold mentions, ...
+    """
+    above = table[..., ::-1, :].cumsum(axis=-2)[..., ::-1, :]
+    precision = above[..., 1] / np.maximum(above[..., 0], 1)
+    return np.stack([precision, above[..., 1] / np.maximum(gold, 1)[..., None]], axis=-1)
