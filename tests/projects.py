@@ -14,7 +14,8 @@ from tests.paths import ROOT
 PARTS = ("assets/sample/LICENSE", "assets/sample/README.md", "configs", "project.yml", "scripts")
 ENCODERS = {"bert": "encoders/bert-compact", "albert": "encoders/albert-compact"}
 # As many epochs as the tiny models need to find mentions on any processor; the first steps alone leave that to chance.
-SETTINGS = ["--vars.epochs", "20"]
+EPOCHS = 20
+SETTINGS = ["--vars.epochs", f"{EPOCHS}"]
 
 
 class Project:

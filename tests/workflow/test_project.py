@@ -21,7 +21,7 @@ from scripts.export.__main__ import main as export
 from scripts.train.__main__ import main as train
 from tests.commands import assert_fails, run
 from tests.paths import ROOT
-from tests.projects import SETTINGS, Project
+from tests.projects import EPOCHS, SETTINGS, Project
 
 MODELS = ("bert", "albert")
 PROJECT = srsly.read_yaml(ROOT / "project.yml")
@@ -80,7 +80,7 @@ def test_a_changed_setting_runs_again(workflow):
 def test_each_epoch_is_a_row_of_the_log(workflow):
     for model in MODELS:
         rows = list(srsly.read_jsonl(workflow.path(f"training/sample/{model}/log.jsonl")))
-        assert len(rows) == 2  # before the first epoch and after it
+        assert len(rows) == EPOCHS + 1  # before the first epoch and after each
         assert {"epoch", "step", "losses", "scores"} <= set(rows[-1])
         assert {"ents_f", "ents_p", "ents_r"} <= set(rows[-1]["scores"])
 
