@@ -61,7 +61,7 @@ def main(
         trial = Trial(notes, encoder.resolve(), corpus, config, Path(folder), os.cpu_count() or 1, jobs)
         first = dict(zip(range(seeds), pool.map(lambda seed: trial.begin(seed, step), range(seeds)), strict=True))
         chains = [(way, seed) for seed in range(seeds) for way in WAYS]
-        found = pool.map(lambda chain: trial.go_on(*chain, first[chain[1]], step, rounds), chains)
+        found = pool.map(lambda chain: trial.go_on(chain[0], chain[1], first[chain[1]], step, rounds), chains)
         rows = [row for of_chain in found for row in of_chain]
     machine = describe_machine(torch.device("cpu"))
     RESULTS.parent.mkdir(exist_ok=True)

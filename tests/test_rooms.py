@@ -12,7 +12,7 @@ import srsly
 from tests.paths import ROOT
 
 STAGES = ("annotate", "clean", "compare", "convert", "distill", "evaluate", "export", "package", "pretrain", "publish",
-          "train", "visualize")  # fmt: skip
+          "review", "train", "visualize")  # fmt: skip
 # Each room and what it may import beside itself, from the top down.
 LEAVES = ("archives", "cli", "encoders", "files", "machine", "masking")
 ALLOWED = {

@@ -75,7 +75,7 @@ def search(scores: Scores, docs: Sequence[Doc], actions: Sequence[str]) -> list[
     ends = np.cumsum(lengths)
     opening, chosen, probabilities = choose_outside(scores, docs, ends, actions)
     steps = [
-        (token, actions[action], probability)
+        (token, actions[int(action)], probability)
         for token, action, probability in zip(opening.tolist(), chosen.tolist(), probabilities.tolist(), strict=True)
     ]
     places = [0, *np.searchsorted(opening, ends).tolist()]

@@ -51,7 +51,7 @@ def test_a_confidence_is_a_probability_that_rises_with_the_raw_one_and_changes_n
         (one[3], other[3]) for one_note, other_note in zip(raw, curved, strict=True)
         for one, other in zip(one_note, other_note, strict=True)
     )  # fmt: skip
-    assert all(0 < one < 1 and 0 < other < 1 for one, other in pairs)
+    assert all(one and other and 0 < one < 1 and 0 < other < 1 for one, other in pairs)
     assert [other for _, other in pairs] == sorted(other for _, other in pairs)
 
 

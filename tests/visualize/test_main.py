@@ -126,6 +126,25 @@ def test_sides_that_differ_in_an_assertion_alone_have_rows_of_their_own(place):
     assert "bert: 4 correct; 1 correct with another assertion albert: 4 correct; 1 correct with" in page.prose
 
 
+def test_confidences_are_told_on_hover_and_keep_sides_that_agree_together(place):
+    def save_sure(side: str, *confidences: float) -> Path:
+        docs = [make_doc(f"note-{i}", NOTE, *GOLDS) for i in (2, 3, 1)]
+        for doc in docs:
+            for ent, confidence in zip(doc.ents, confidences, strict=True):
+                ent._.confidence = confidence
+        return place.save(side, docs)
+
+    assert "Rest the pointer" not in place.draw().prose
+    place.bert, place.albert = save_sure("bert", 0.9, 0.8, 0.7, 0.6), save_sure("albert", 0.95, 0.4, 0.7, 0.6)
+    page = place.draw("--notes", "1")
+    assert [[row.names for row in rows] for rows in page.notes["note-1"]] == [[["all"]]] * 4
+    html = place.output.read_text(encoding="utf8")
+    assert 'title="confidence: bert 0.90, albert 0.95"' in html and 'title="confidence: bert 0.80, albert 0.40"' in html
+    colours = [row.marks[0].colour for rows in page.notes["note-1"] for row in rows]
+    assert [len(colour) for colour in colours] == [7, 9, 7, 7]  # with its opacity where a model doubts it
+    assert "Rest the pointer on a mention" in page.prose
+
+
 def test_the_legend_names_the_assertions_that_are_drawn(place):
     place.gold = save_said(place, "ward/test", quixopain="absent", vexogram="present")
     place.bert = save_said(place, "bert", quixopain="associated_with_someone_else")

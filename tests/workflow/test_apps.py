@@ -380,7 +380,8 @@ assert both.pipe_names == ["transformer", "ner", "assertion", "other"] and all(d
 """
 INVISIBLE = f"""
 {NOTES}
-ROWS = ["Patient reports {{}}nausea{{}} and was given aspirin 81 mg daily .", "She denies chest pain . {{}}EKG was normal .{{}}"]
+ROWS = ["Patient reports {{}}nausea{{}} and was given aspirin 81 mg daily .",
+        "She denies chest pain . {{}}EKG was normal .{{}}"]
 CHARACTERS = "\\ufeff\\x13\\x14\\x7f\\x00\\u200b\\u200d\\u00ad\\u202a\\u200e\\ue000\\ufffd\\u2060\\ufe0f\\x1b\\x08"
 assert len(CHARACTERS) == 16
 
