@@ -50,7 +50,7 @@ def copy_project(folder: Path) -> Project:
         else:
             shutil.copy(source, target)
     notes = assign(list(con.read(list(read_files(ROOT / "assets/sample/concepts")))))
-    for split, count in (("train", 4), ("dev", 1), ("test", 2)):
+    for split, count in (("train", 4), ("dev", 3), ("test", 2)):
         for note in [note for note in notes if note.split == split][:count]:
             for file in filter(None, (note.file, note.text_file, note.assertion_file)):
                 target = folder / "assets/sample/concepts" / file

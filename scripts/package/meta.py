@@ -34,7 +34,9 @@ def meta_fields(metrics: dict[str, Any], sources: list[dict[str, str]]) -> dict[
         "author": "medner",
         "license": closed[0]["license"] if closed else "MIT",
         "sources": [corpus, {"name": encoder, "license": "see the encoder"}, *adapted],
-        "performance": {key: metrics[key] for key in SCORES} | assertion_scores(metrics.get("assertions")),
+        "performance": {key: metrics[key] for key in SCORES}
+        | confidence_scores(metrics.get("confidence"))
+        | assertion_scores(metrics.get("assertions")),
         "notes": (
             f"The code is under the MIT licence; the notes of {corpus['name']} that it was trained on:"
             f" {corpus['license']}. Scores are strict matches on {metrics['notes']} test notes of {metrics['corpus']},"
@@ -43,6 +45,14 @@ def meta_fields(metrics: dict[str, Any], sources: list[dict[str, str]]) -> dict[
         ),
         "requirements": [name + versions for name, versions in RANGES.items()],
     }
+
+
+def confidence_scores(confidence: dict[str, Any] | None) -> dict[str, Any]:
+    """How far the confidences of mentions can be trusted, as the package states it.
+
+    confidence (dict[str, Any] | None): As `evaluate` writes it; None where a model gives none.
+    """
+    return {f"confidence_{name}": confidence[name] for name in ("ece", "brier", "auroc")} if confidence else {}
 
 
 def assertion_scores(assertions: dict[str, Any] | None) -> dict[str, Any]:

@@ -53,6 +53,15 @@ def test_the_notes_say_what_was_measured_on_what():
     assert "24 test notes of sample, 1,694 mentions" in notes and "the terms of ward" in notes
 
 
+def test_how_far_confidences_can_be_trusted_is_stated_where_there_are_some():
+    sources = [terms_of("sample", ASSETS).to_source()]
+    assert not [name for name in fields(*sources)["performance"] if name.startswith("confidence")]
+    confidence = {"ece": 0.016, "brier": 0.127, "auroc": 0.847, "per_note": []}
+    found = meta_fields({**METRICS, "confidence": confidence}, sources)["performance"]
+    stated = {"confidence_ece": 0.016, "confidence_brier": 0.127, "confidence_auroc": 0.847}
+    assert {name: value for name, value in found.items() if name.startswith("confidence")} == stated
+
+
 def test_libraries_are_required_from_one_version_up_to_another():
     required = [Requirement(text) for text in fields(terms_of("sample", ASSETS).to_source())["requirements"]]
     assert {requirement.name: requirement.specifier for requirement in required} == {

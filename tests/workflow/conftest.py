@@ -26,7 +26,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def run_all(project: Project, settings: Sequence[str]) -> Project:
-    """Run the workflow with so few notes (of the sample 4 train, 1 dev, 2 test) that an epoch takes a moment."""
+    """Run the workflow with so few notes (of the sample 4 train, 3 dev, 2 test) that an epoch takes a moment."""
     done = project.run("-m", "spacy", "project", "run", "all", ".", *settings)
     project.path("run.log").write_text(done.stdout + done.stderr, encoding="utf8")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -38,7 +38,11 @@ if __name__ == "__main__":
         assert read(nlp.pipe(TEXTS)) == alone
         assert read(nlp.pipe(TEXTS, n_process=2, batch_size=4)) == alone
         nlp.to_disk(f"{sys.argv[1]}/{name}")
-        assert read(spacy.load(f"{sys.argv[1]}/{name}").pipe(TEXTS)) == alone
+        saved = spacy.load(f"{sys.argv[1]}/{name}")
+        assert read(saved.pipe(TEXTS)) == alone
+        for each in (nlp, saved):
+            sure = [ent._.confidence for doc in each.pipe(TEXTS, n_process=2, batch_size=4) for ent in doc.ents]
+            assert sure and all(confidence is not None and 0 < confidence < 1 for confidence in sure), (name, sure)
         assert "<div" in displacy.render(doc, style="ent", jupyter=False)
         assert not any(module.split(".")[0] == "scripts" for module in sys.modules)
     print("used", *models)
