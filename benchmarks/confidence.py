@@ -30,7 +30,7 @@ from scripts.corpus.pipelines import load_pipeline
 from scripts.evaluate.confidence import score_probabilities
 from scripts.machine import describe_machine
 from scripts.runtime.calibration import EDGE, IDENTITY, calibrate, log_odds
-from scripts.train.calibration import RECOGNIZER, fit_curve
+from scripts.train.calibration import fit_curve
 
 RESULTS = Path(__file__).parent / "results" / "confidence.jsonl"
 FOLDS, REPEATS = 5, 5
@@ -70,7 +70,7 @@ def main(
 ) -> None:
     """Compare curves on the dev notes of CORPUS, and score MODEL's calibration on its test notes and on others."""
     nlp = load_pipeline(model)
-    recognizer: Any = nlp.get_pipe(RECOGNIZER)
+    recognizer: Any = nlp.get_pipe("ner")
     recognizer.cfg["calibration"] = IDENTITY
     dev, test = (find_mentions(nlp, read_docs(corpus / f"{part}.spacy", nlp.vocab)) for part in ("dev", "test"))
     curve = fit_curve(dev.raw, dev.right)
@@ -84,10 +84,10 @@ def main(
         own = other.note < OWN_NOTES
         new = fit_curve(other.raw[own], other.right[own])
         rest = other.take(~own)
-        scores |= {f"{shift.name.partition('.')[0]}, {name}": score(rest, each) for name, each in
-                   (("raw", None), ("curve of dev", curve), (f"curve of {OWN_NOTES} of its notes", new))}  # fmt: skip
+        ways = {"raw": None, "curve of dev": curve, **({f"curve of {OWN_NOTES} of its notes": new} if new else {})}
+        scores |= {f"{shift.name.partition('.')[0]}, {name}": score(rest, each) for name, each in ways.items()}
     report(["notes", "mentions", "right", "Brier", "calibration error", "AUROC", "right from 0.9", "share"], scores)
-    row = {"model": str(model), "corpus": corpus.name, "curve": curve, "curves": curves, "scores": scores}
+    row = {"model": model.parent.name, "corpus": corpus.name, "curve": curve, "curves": curves, "scores": scores}
     RESULTS.parent.mkdir(exist_ok=True)
     machine = describe_machine(torch.device("cpu"))
     srsly.write_jsonl(RESULTS, [{**row, "machine": machine}], append=True, append_new_line=False)

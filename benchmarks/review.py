@@ -36,7 +36,7 @@ from scripts.corpus.scores import precision_recall_f1
 from scripts.corpus.terms import CONVERSION
 from scripts.machine import describe_machine
 from scripts.pages.colours import MODELS
-from scripts.review.selection import choose, weigh
+from scripts.review.selection import choose, sign, weigh
 
 RESULTS = Path(__file__).parent / "results" / "review.jsonl"
 PICTURE = Path(__file__).parent / "results" / "review.svg"
@@ -102,7 +102,11 @@ class Trial:
         nlp = load_pipeline(Path(row["model"]))
         check_confidence(nlp, "begin with more notes")
         docs = nlp.pipe(((self.notes[name].text, name) for name in left), as_tuples=True)
-        return [candidate.id for candidate in choose((weigh(name, doc) for doc, name in docs), step).notes]
+        known = [sign(self.notes[name].text) for name in row["names"]]
+        chosen = choose((weigh(name, doc) for doc, name in docs), step, known).notes
+        if len(chosen) < step:
+            raise InputError(f"Only {len(chosen)} notes are left to choose: ask for fewer rounds.")
+        return [candidate.id for candidate in chosen]
 
     def train(self, way: str, seed: int, names: Sequence[str]) -> dict[str, Any]:
         """Train on the named notes, and score that on the test notes."""

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all: written under another name, renamed when complete."""
+"""Files and folders that are there whole or not at all, written under another name and renamed at the end; locks."""
 
 import hashlib
 import json
@@ -6,9 +6,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from scripts.cli import InputError
+
+LOCK = ".lock"  # the file by which a folder is locked
 
 
 @contextmanager
@@ -74,3 +77,28 @@ def read_json(path: Path, step: str, *keys: str) -> dict[str, Any]:
     if not isinstance(value, dict) or not value.keys() >= set(keys):
         raise InputError(f"{path} is damaged or of another kind: {step} again.")
     return value
+
+
+def file_locks() -> ModuleType:
+    """RAISES (InputError): The system has none that we know."""
+    try:
+        import fcntl
+    except ImportError:
+        raise InputError("This needs Unix for its file locks: run it on Linux, on macOS or in WSL.") from None
+    return fcntl
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a folder for one run at a time.
+
+    RAISES (InputError): Another run has it.
+    """
+    # Not flock: processes forked for n_process would go on holding it when this one is killed.
+    fcntl = file_locks()
+    with (folder / LOCK).open("w") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"{folder} is being written to by another run: wait for it or end it.") from None
+        yield

@@ -1,19 +1,20 @@
 """Pages with notes drawn by displaCy, read back as a reader sees them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 
 @dataclass
 class Mark:
-    """A mention as it is drawn."""
+    """A mention as it is drawn; how sure the model is of it makes no other mark of it."""
 
     text: str
     label: str
     colour: str
     assertion: str = ""
     struck: bool = False
+    pale: bool = field(default=False, compare=False)
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Page(HTMLParser):
         elif tag == "mark":
             style = re.match(r"background: (#\w+);", dict(attrs)["style"] or "")
             assert style
-            self.marks.append(Mark("", "", style[1]))
+            self.marks.append(Mark("", "", style[1][:7], pale=len(style[1]) > 7))
             if "dd" in self.tags:
                 self.passages[-1][-1].marks.append(self.marks[-1])
 

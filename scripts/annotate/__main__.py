@@ -64,7 +64,7 @@ def main(
         "max_chars": max_chars,
         "shard_size": shard_size,
         "assertions": assertions,
-        "min_confidence": min_confidence,
+        "min_confidence": repr(min_confidence),  # srsly reads 0.95 as another number
     }
     with open_manifest(output, settings) as manifest:
         if manifest.finished:
@@ -76,7 +76,7 @@ def main(
             writer = partial(WRITERS[to], assertions=True) if assertions else WRITERS[to]
             annotate_rest(nlp, items, manifest, writer, shard_size, n_process, min_confidence)
             report_unused(unused)
-        report(manifest)
+        report(manifest, min_confidence)
 
 
 def check_options(to: str, max_chars: int, shard_size: int, n_process: int, gpu: int) -> None:
@@ -108,7 +108,7 @@ def report_unused(unused: Counter[str]) -> None:
         msg.info(f"{count:,} {suffix} files are no notes")
 
 
-def report(manifest: Manifest) -> None:
+def report(manifest: Manifest, min_confidence: float = 0.0) -> None:
     """Say how it went.
 
     RAISES (InputError): Not one note was annotated.
@@ -119,6 +119,8 @@ def report(manifest: Manifest) -> None:
         raise InputError(f"None of {totals.notes:,} notes could be annotated ({reasons}): see {errors}.")
     if totals.failed:
         msg.warn(f"{totals.failed:,} notes failed ({reasons}): see {errors}")
+    if min_confidence and totals.unrated:
+        msg.warn(f"{totals.unrated:,} of the mentions written have no confidence, and were not held back")
     if totals.left_out:
         msg.info(f"{totals.left_out:,} of {totals.mentions:,} mentions are less sure, and left out")
     msg.good(

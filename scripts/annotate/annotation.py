@@ -81,8 +81,9 @@ def _write(writer: Writer, note: Text, found: Doc | Failure, min_confidence: flo
         kept = [ent for ent in mentions if ent._.confidence is None or ent._.confidence >= min_confidence]
         if len(kept) < len(mentions):
             found.ents = kept
-        written, left_out = len(kept), len(mentions) - len(kept)
-        counts = Totals(1, 1, 0, len(mentions), written, left_out, count_words([found]))
+        unrated = sum(ent._.confidence is None for ent in kept)
+        left_out = len(mentions) - len(kept)
+        counts = Totals(1, 1, 0, len(mentions), len(kept), left_out, unrated, count_words([found]))
         writer.add(note, found)
     except Exception as error:
         return failure_of(note, "it cannot be written", error)

@@ -8,21 +8,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import srsly
 
 from scripts.cli import InputError
 from scripts.corpus.texts import Failure
-from scripts.files import whole_file, whole_folder
+from scripts.files import LOCK, file_locks, locked, whole_file, whole_folder
 
 if TYPE_CHECKING:
     from scripts.annotate.writers import Writer
 
-MANIFEST, ERRORS, SHARDS, LOCK = "manifest.jsonl", "errors.jsonl", "shards", ".lock"
+MANIFEST, ERRORS, SHARDS = "manifest.jsonl", "errors.jsonl", "shards"
 # Settings that older manifests do not have; the rows of these formats had fewer columns then.
-NEW_SETTINGS = {"assertions": False, "min_confidence": 0.0}
+NEW_SETTINGS = {"assertions": False, "min_confidence": "0.0"}
 WIDENED = ("jsonl", "parquet")
 
 
@@ -31,7 +30,8 @@ class Totals(NamedTuple):
 
     notes (int): Notes read, and files that could not be read.
     annotated, failed (int): What became of them.
-    mentions, written, left_out, words (int): Of the annotated ones; left out are mentions that are not sure enough.
+    mentions, written, left_out, unrated, words (int): Of the annotated ones; left out are mentions that are not sure
+        enough, unrated those of the written ones that have no confidence.
     """
 
     notes: int = 0
@@ -40,6 +40,7 @@ class Totals(NamedTuple):
     mentions: int = 0
     written: int = 0
     left_out: int = 0
+    unrated: int = 0
     words: int = 0
 
     def plus(self, other: "Totals") -> "Totals":
@@ -71,7 +72,8 @@ class Manifest:
                 continue
             if not (self.folder / SHARDS / line["shard"]).exists():
                 raise InputError(f"{self.folder / SHARDS / line['shard']} is gone: name a new folder.")
-            line = {"written": line["mentions"], "left_out": 0} | line  # older ones left nothing out
+            # Older ones left nothing out, and knew no confidence.
+            line = {"written": line["mentions"], "left_out": 0, "unrated": line["mentions"]} | line
             self.totals = self.totals.plus(Totals(*(line[name] for name in Totals._fields)))
             self.shards += 1
             self._errors_size = line["errors_size"]
@@ -141,7 +143,7 @@ def open_manifest(folder: Path, settings: dict[str, Any]) -> Iterator[Manifest]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, manifest = folder / MANIFEST, Manifest(folder)
-    with _locked(folder):
+    with locked(folder):
         if not path.exists():
             with whole_file(path) as part:
                 srsly.write_jsonl(part, [settings])
@@ -152,27 +154,6 @@ def open_manifest(folder: Path, settings: dict[str, Any]) -> Iterator[Manifest]:
         except (KeyError, TypeError):
             raise InputError(f"{path} is damaged: name a new folder.") from None
         yield manifest
-
-
-def file_locks() -> ModuleType:
-    """RAISES (InputError): The system has none that we know."""
-    try:
-        import fcntl
-    except ImportError:
-        raise InputError("Annotating needs Unix for its file locks: run it on Linux, on macOS or in WSL.") from None
-    return fcntl
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    # Not flock: processes forked for n_process would go on holding it when this one is killed.
-    fcntl = file_locks()
-    with (folder / LOCK).open("w") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{folder} is being written to by another run: wait for it or end it.") from None
-        yield
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

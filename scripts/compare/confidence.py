@@ -1,5 +1,6 @@
 """Confidences of several models lined up: calibration, and what is left at each threshold."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ def compare_confidence(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any] 
     runs (dict[str, list[dict[str, Any]]]): By model its results, one for each seed, as `evaluate` writes them.
     RETURNS (dict[str, Any] | None): By model `ece`, `brier` and `auroc`, means over seeds, with their `spread` and the
         `ece_interval`; `bins`, by tenth of confidence the share of mentions, their mean confidence and the share of
-        right ones; `thresholds`, precision and recall of the mentions that are at least as sure, with 95 % intervals;
+        right ones; `without`, the number of mentions without a confidence; `thresholds`, precision and recall of the
+        mentions that are at least as sure, with 95 % intervals;
         `labels`, the scores by label. None unless all results have confidences; told if only some have.
     """
     without = [name for name, group in runs.items() if not all(result.get("confidence") for result in group)]
@@ -40,6 +42,7 @@ def _summarise(group: list[dict[str, Any]]) -> dict[str, Any]:
         "spread": {key: float(np.std([each[key] for each in found], ddof=1)) for key in SCORES
                    if None not in [each[key] for each in found]} if len(found) > 1 else None,
         "ece_interval": interval._asdict(),
+        "without": float(np.mean([each["without"] for each in found])),
         "bins": _bins(np.mean(tables, axis=0).sum(axis=0)),
         "thresholds": _thresholds(tables, golds),
         "labels": {label: _means([each["per_label"][label] for each in found if label in each["per_label"]])
@@ -63,26 +66,31 @@ def _bins(table: np.ndarray) -> list[dict[str, float]]:
 
 
 def _thresholds(tables: list[np.ndarray], golds: list[np.ndarray]) -> list[dict[str, Any]]:
-    """Precision and recall of the mentions from each tenth of confidence on, means over seeds, with 95 % intervals."""
+    """Precision and recall of the mentions from each tenth of confidence on, means over seeds, with 95 % intervals;
+    where no mention is as sure, precision is None."""
     pairs = list(zip(tables, golds, strict=True))
-    values = np.mean([_scores(table.sum(axis=0), gold.sum()) for table, gold in pairs], axis=0)
-    draws = np.mean([_scores(resample(table), resample(gold)) for table, gold in pairs], axis=0)
-    return [
-        {
-            "threshold": place / BINS,
-            **{key: {"value": float(values[place, i]), **interval._asdict()}
-               for i, (key, interval) in enumerate(zip("pr", find_intervals(draws[:, place]), strict=True))},
-        }
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice|All-NaN", RuntimeWarning)
+        values = np.nanmean([_scores(table.sum(axis=0), gold.sum()) for table, gold in pairs], axis=0)
+        draws = np.nanmean([_scores(resample(table), resample(gold)) for table, gold in pairs], axis=0)
+        ends = [find_intervals(draws[:, place]) for place in range(BINS)]
+    rows = [
+        {key: {"value": float(value), **interval._asdict()}
+         for key, value, interval in zip("pr", values[place], ends[place], strict=True)}
         for place in range(BINS)
     ]  # fmt: skip
+    return [
+        {"threshold": place / BINS, **{key: None if np.isnan(each["value"]) else each for key, each in row.items()}}
+        for place, row in enumerate(rows)
+    ]
 
 
 def _scores(table: np.ndarray, gold: np.ndarray) -> np.ndarray:
-    """Precision and recall from each bin on, ... x bins x 2.
+    """Precision, NaN where there is no mention, and recall from each bin on, ... x bins x 2.
 
     table (np.ndarray): Number of mentions and of right ones, ... x bins x 3.
     gold (np.ndarray): Number of gold mentions, ...
     """
     above = table[..., ::-1, :].cumsum(axis=-2)[..., ::-1, :]
-    precision = above[..., 1] / np.maximum(above[..., 0], 1)
+    precision = np.where(above[..., 0] > 0, above[..., 1] / np.maximum(above[..., 0], 1), np.nan)
     return np.stack([precision, above[..., 1] / np.maximum(gold, 1)[..., None]], axis=-1)

@@ -155,7 +155,7 @@ def draw_thresholds(models: dict[str, dict[str, Any]]) -> str:
     figure, axes = _canvas(height=4.2)
     described = []
     for i, (name, model) in enumerate(models.items()):
-        rows = [row for row in model["thresholds"] if row["threshold"] >= 0.5 or not row["threshold"]]
+        rows = [row for row in model["thresholds"] if row["p"] and (row["threshold"] >= 0.5 or not row["threshold"])]
         (x, x_ends), (y, y_ends) = (_with_ends([row[key] for row in rows]) for key in "rp")
         axes.errorbar(x, y, xerr=x_ends, yerr=y_ends, label=name, color=MODELS[i % len(MODELS)],
                       marker="osD^v*"[i % 6], ecolor="#999999", capsize=2)  # fmt: skip

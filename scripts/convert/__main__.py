@@ -40,7 +40,7 @@ def main(
         ledger = write_docbins(notes, folder)
         ledger.report()
         if counts["unreviewed"]:
-            msg.warn(f"{counts['unreviewed']:,} notes are left out, for they have mentions marked Doubtful")
+            msg.warn(f"{counts['unreviewed']:,} notes are left out, for they have mentions marked ToReview")
         for suffix, count in counts["unused_files"].items():
             msg.info(f"{count:,} {suffix} files are no part of a note")
         ledger.check_dropped(max_dropped)

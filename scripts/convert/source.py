@@ -9,7 +9,7 @@ from scripts.cli import InputError
 from scripts.convert.formats import FORMATS, detect
 from scripts.corpus.assertions import imply_present
 from scripts.corpus.corpora import CORPORA, check_labels
-from scripts.corpus.note import DOUBTFUL, Note
+from scripts.corpus.note import TO_REVIEW, Note
 
 
 def choose_format(corpus: str, format: str, files: Sequence[File]) -> str:
@@ -47,11 +47,11 @@ def leave_out_unreviewed(notes: Sequence[Note]) -> list[Note]:
 
     RAISES (InputError): There are none.
     """
-    reviewed = [note for note in notes if not note.doubtful]
+    reviewed = [note for note in notes if not note.to_review]
     if not reviewed:
         raise InputError(
             f"None of the {len(notes):,} notes is reviewed: in all of them, as in {notes[0].file}, mentions are marked"
-            f" {DOUBTFUL}; take the mark away once they are right."
+            f" {TO_REVIEW}; take the mark away once they are right."
         )
     return reviewed
 

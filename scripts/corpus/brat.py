@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from scripts.corpus.note import DOUBTFUL, Fragment
+from scripts.corpus.note import TO_REVIEW, Fragment
 
 ASSERTION = "Assertion"  # the attribute's name in brat
 # Where str.splitlines, with which brat reads, ends a line; no quote may hold one of them.
@@ -35,7 +35,7 @@ def ann_lines(text: str, doc: Doc, doubtful: Container[Span] = ()) -> Iterator[s
             yield f"A{number}\t{ASSERTION} T{number} {brat_type(ent._.assertion)}"
         if ent in doubtful:
             marks += 1
-            yield f"A{len(doc.ents) + marks}\t{DOUBTFUL} T{number}"
+            yield f"A{len(doc.ents) + marks}\t{TO_REVIEW} T{number}"
         if ent._.confidence is not None:
             yield f"#{number}\tAnnotatorNotes T{number}\tconfidence {ent._.confidence:.3f}"
 
@@ -66,7 +66,7 @@ def brat_config(nlp: Language, for_review: bool = False) -> str:
     """
     types, values = _names(nlp, "doc.ents"), _names(nlp, "span._.assertion")
     attributes = [f"{ASSERTION}\tArg:<ENTITY>, Value:{'|'.join(values)}"] if values else []
-    attributes += [f"{DOUBTFUL}\tArg:<ENTITY>"] if for_review else []
+    attributes += [f"{TO_REVIEW}\tArg:<ENTITY>"] if for_review else []
     return "\n".join(["[entities]", *types, "", "[relations]", "", "[events]", "", "[attributes]", *attributes, ""])
 
 

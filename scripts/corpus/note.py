@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 Fragment = tuple[int, int]
-DOUBTFUL = "Doubtful"  # brat's attribute of a mention that somebody is to look at
+TO_REVIEW = "ToReview"  # brat's attribute of a mention that somebody is to look at
 
 
 class Entity(NamedTuple):
@@ -62,7 +62,7 @@ class Note(NamedTuple):
     split (str): "train", "dev" or "test" where the release says so, else "".
     problems (tuple[Problem, ...]): What was wrong with the annotations.
     assertion_file (str): The file of the assertions, where they have one of their own.
-    doubtful (int): How many mentions are still marked for review; a note with some is not reviewed yet.
+    to_review (int): How many mentions are still marked for review; a note with some is not reviewed yet.
     """
 
     id: str
@@ -73,4 +73,4 @@ class Note(NamedTuple):
     split: str = ""
     problems: tuple[Problem, ...] = ()
     assertion_file: str = ""
-    doubtful: int = 0
+    to_review: int = 0

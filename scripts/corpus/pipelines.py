@@ -45,7 +45,7 @@ def check_confidence(nlp: Language, else_do: str) -> None:
     givers: list[Any] = [
         nlp.get_pipe(name) for name in nlp.pipe_names if CONFIDENCE in nlp.get_pipe_meta(name).assigns
     ]
-    if not any(component.cfg.get("calibration") for component in givers):
+    if not any(getattr(component, "cfg", {}).get("calibration") for component in givers):
         name = f"{nlp.meta['lang']}_{nlp.meta['name']}"
         raise InputError(
             f"{name} gives no confidence, for it was not calibrated: {else_do}, or train it with dev notes in which"

@@ -30,7 +30,7 @@ def resample(table: np.ndarray) -> np.ndarray:
 def find_intervals(draws: np.ndarray) -> list[Interval]:
     """The interval of each of several scores.
 
-    draws (np.ndarray): What they are in the resamples, samples x scores.
+    draws (np.ndarray): What they are in the resamples, samples x scores; NaN where one is undefined.
     """
-    found = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    found = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return [Interval(*column) for column in found.T.tolist()]

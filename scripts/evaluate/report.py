@@ -27,6 +27,8 @@ def print_confidence(scores: dict[str, Any] | None) -> None:
         return
     interval = "-".join(f"{100 * end:.2f}" for end in scores["ece_interval"].values())
     auroc = "undefined" if scores["auroc"] is None else f"{scores['auroc']:.3f}"
+    if scores["without"]:
+        msg.warn(f"{scores['without']:,} mentions have no confidence, and are not counted below.")
     msg.info(
         f"Confidence of {scores['number']:,} mentions: expected calibration error {100 * scores['ece']:.2f} points"
         f" ({interval}), Brier score {scores['brier']:.3f}, AUROC {auroc}."

@@ -6,17 +6,23 @@ The same command goes on: it counts what is reviewed, asks for no note twice, an
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from wasabi import msg
 
 from scripts import cli
 from scripts.cli import InputError
-from scripts.corpus.note import DOUBTFUL
+from scripts.corpus.note import TO_REVIEW
 from scripts.corpus.texts import Columns, Failure, Text, read_texts
+from scripts.files import locked
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+    from scripts.review.folder import ReviewFolder
 
 
 def main(
@@ -34,64 +40,93 @@ def main(
     if input.is_dir() and output.resolve().is_relative_to(input.resolve()):
         raise InputError(f"{output} lies in {input}, whose notes are read: name a folder elsewhere.")
     # Imported here, so that --help does not wait for spaCy and torch
+    from scripts.corpus.pipelines import check_confidence, load_pipeline
+    from scripts.review.folder import ReviewFolder
+
+    columns = Columns(text_column, id_column, max_chars)
+    next(read_texts(input, columns, Counter()))  # fails now if there are none, not after the pipeline is loaded
+    ReviewFolder(output)  # the same
+    cli.use_gpu(gpu)
+    nlp = load_pipeline(model)
+    check_confidence(nlp, "review with another one")
+    output.mkdir(parents=True, exist_ok=True)
+    with locked(output):
+        fill(nlp, lambda: read_texts(input, columns, Counter()), ReviewFolder(output), notes, n_process)
+
+
+def fill(
+    nlp: "Language",
+    read: Callable[[], Iterator[Text | Failure]],
+    folder: "ReviewFolder",
+    number: int,
+    n_process: int,
+) -> None:
+    """Fill a folder up to a number of open notes.
+
+    read (Callable[[], Iterator[Text | Failure]]): Reads all notes from the first on.
+    RAISES (InputError): There is none to add.
+    """
     from tqdm import tqdm
 
     from scripts.corpus.brat import brat_config
-    from scripts.corpus.pipelines import check_confidence, load_pipeline
+    from scripts.corpus.failures import failure_of
     from scripts.corpus.processes import annotate
-    from scripts.review.folder import ReviewFolder
+    from scripts.review.folder import CONFIG
     from scripts.review.selection import choose, read_candidates, sign
 
-    folder = ReviewFolder(output)
     reviewed, before = folder.count()
-    if before >= notes:
+    if before >= number:
         msg.info(
-            f"{reviewed:,} notes in {output} are reviewed, {before:,} are open: correct these first, and take the mark"
-            f" {DOUBTFUL} away from each mention that is right."
+            f"{reviewed:,} notes in {folder.folder} are reviewed, {before:,} are open: correct these first, and take"
+            f" the mark {TO_REVIEW} away from each mention that is right."
         )
         return
-    columns, counts, unused = Columns(text_column, id_column, max_chars), Counter[str](), Counter[str]()
-    next(read_texts(input, columns, unused))  # fails now if there are none, not after the pipeline is loaded
+    counts = Counter[str]()
 
     def read_new() -> Iterator[Text | Failure]:
-        for item in read_texts(input, columns, unused):
+        for item in read():
             counts["read"] += 1
-            if isinstance(item, Text) and folder.is_asked(item.id):
+            if isinstance(item, Text) and folder.is_asked(item.text):
                 counts["asked"] += 1
             else:
                 yield item
 
-    cli.use_gpu(gpu)
-    nlp = load_pipeline(model)
-    check_confidence(nlp, "review with another one")
-    candidates = []
+    candidates, failures = [], []
     with tqdm(desc="Reading", unit="word", unit_scale=True) as bar:
         for found in read_candidates(nlp, read_new(), n_process, bar.update):
-            if isinstance(found, Failure):
-                counts["failed"] += 1
-            else:
-                candidates.append(found)
-    choice = choose(candidates, notes - before, map(sign, folder.texts()))
+            (failures if isinstance(found, Failure) else candidates).append(found)
+    choice = choose(candidates, number - before, map(sign, folder.texts()))
     chosen = {candidate.id: candidate for candidate in choice.notes}
     msg.info(
-        f"Read {counts['read']:,} notes: {counts['asked']:,} asked before, {counts['failed']:,} failed,"
+        f"Read {counts['read']:,} notes: {counts['asked']:,} asked before, {len(failures):,} failed,"
         f" {choice.sure:,} without doubt, {choice.copies:,} near copies passed over"
     )
-    if not chosen:
-        raise InputError(f"No note of {input} is left to be reviewed.")
-    folder.begin(brat_config(nlp, for_review=True))
-    wanted = [item for item in read_texts(input, columns, Counter()) if isinstance(item, Text) and item.id in chosen]
+    if choice.unrated:
+        msg.warn(f"{choice.unrated:,} notes are passed over, for none of their mentions has a confidence")
+    lacking = folder.begin(brat_config(nlp, for_review=True)) if chosen else []
+    if lacking:
+        msg.warn(f"The {CONFIG} that is there lacks what this pipeline gives: {', '.join(lacking)}")
     written = []
+    wanted = [item for item in read() if isinstance(item, Text) and item.id in chosen] if chosen else []
     for note, doc in annotate(nlp, wanted):
-        if not isinstance(doc, Failure):
-            found = chosen[note.id]
-            line = {"errors": round(found.errors, 3), "mentions": found.mentions, "words": found.words}
-            folder.add(note, doc, {"model": f"{nlp.meta['name']} {nlp.meta['version']}", **line})
-            written.append(found)
+        found = chosen[note.id]
+        line = {"errors": round(found.errors, 3), "mentions": found.mentions, "words": found.words}
+        try:
+            if isinstance(doc, Failure):
+                failures.append(doc)
+            else:
+                folder.add(note, doc, {"model": f"{nlp.meta['name']} {nlp.meta['version']}", **line})
+                written.append(found)
+        except ValueError as error:
+            failures.append(failure_of(note, "it cannot be written", error))
+    for (reason, file), times in Counter((failure.reason, failure.file) for failure in failures).most_common(5):
+        msg.warn(f"{times:,} x {reason}, in {file}")
+    if not written:
+        raise InputError("No note is left to be reviewed.")
     errors, words = (sum(getattr(each, name) for each in written) for name in ("errors", "words"))
     msg.good(
-        f"Wrote {len(written):,} notes of {words:,} words to {output}; {errors:,.0f} of their mentions are expected to"
-        f" be wrong. {reviewed:,} notes are reviewed, {before + len(written):,} open"
+        f"Wrote {len(written):,} notes of {words:,} words to {folder.folder}; {errors:,.0f} of their mentions are"
+        f" expected to be wrong. {reviewed:,} notes are reviewed, {before + len(written):,} open"
     )
 
 

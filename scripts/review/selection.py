@@ -27,13 +27,14 @@ class Candidate(NamedTuple):
 
     id (str): Its name.
     errors (float): How many of its mentions are wrong, by their confidences.
-    mentions, words (int): How many there are.
+    mentions, rated, words (int): How many there are; rated are mentions with a confidence.
     signature (np.ndarray): By which copies are known.
     """
 
     id: str
     errors: float
     mentions: int
+    rated: int
     words: int
     signature: np.ndarray
 
@@ -48,12 +49,14 @@ class Choice(NamedTuple):
 
     notes (list[Candidate]): Those with most expected errors a word, in this order.
     copies (int): Notes passed over because they nearly equal one that was chosen or reviewed before.
-    sure (int): Notes passed over because all their mentions are right, or there are none.
+    sure (int): Notes passed over because they have no mention, or are sure of all.
+    unrated (int): Notes passed over because none of their mentions has a confidence.
     """
 
     notes: list[Candidate]
     copies: int
     sure: int
+    unrated: int
 
 
 def read_candidates(
@@ -79,8 +82,9 @@ def read_candidates(
 def weigh(note_id: str, doc: Doc) -> Candidate:
     """A note as a candidate; mentions without a confidence are no errors."""
     mentions = doc.ents
-    errors = sum(1 - ent._.confidence for ent in mentions if ent._.confidence is not None)
-    return Candidate(note_id, errors, len(mentions), count_words([doc]), sign(doc.text))
+    confidences = [ent._.confidence for ent in mentions if ent._.confidence is not None]
+    errors = len(confidences) - sum(confidences)
+    return Candidate(note_id, errors, len(mentions), len(confidences), count_words([doc]), sign(doc.text))
 
 
 def choose(candidates: Iterable[Candidate], number: int, known: Iterable[np.ndarray] = ()) -> Choice:
@@ -89,10 +93,12 @@ def choose(candidates: Iterable[Candidate], number: int, known: Iterable[np.ndar
     number (int): How many at most.
     known (Iterable[np.ndarray]): Signatures of notes that were chosen before.
     """
-    doubted, sure = [], 0
+    doubted, sure, unrated = [], 0, 0
     for candidate in candidates:
         if candidate.errors > 0:
             doubted.append(candidate)
+        elif candidate.mentions and not candidate.rated:
+            unrated += 1
         else:
             sure += 1
     chosen, signatures, copies = list[Candidate](), [*known], 0
@@ -104,7 +110,7 @@ def choose(candidates: Iterable[Candidate], number: int, known: Iterable[np.ndar
         else:
             chosen.append(candidate)
             signatures.append(candidate.signature)
-    return Choice(chosen, copies, sure)
+    return Choice(chosen, copies, sure, unrated)
 
 
 def sign(text: str) -> np.ndarray:

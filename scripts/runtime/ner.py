@@ -136,16 +136,27 @@ class BatchRecognizer(EntityRecognizer):
             new = [ent for ent in doc.ents if ent.start not in starts]
             doc.set_ents([], outside=[doc[find_end(doc, ent.end) : ent.end] for ent in new], default="unmodified")
 
+    # What changes the weights drops the curve, which was fitted to others.
+
+    def initialize(self, get_examples: Callable, nlp: Language | None = None, labels: Any = None) -> None:
+        self.cfg["calibration"] = None
+        super().initialize(get_examples, nlp=nlp, labels=labels)
+
     def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
-        """As spaCy's; the curve, which was fitted to other weights, is dropped."""
         self.cfg["calibration"] = None
         return super().update(examples, **settings)
 
+    def rehearse(self, examples: Iterable[Example], **settings: Any) -> dict[str, float] | None:
+        self.cfg["calibration"] = None
+        return super().rehearse(examples, **settings)
+
     def from_bytes(self, bytes_data: bytes, exclude: Iterable[str] = ()) -> "BatchRecognizer":
+        self.cfg["calibration"] = None
         with keeping_settings(self.model):
             return super().from_bytes(bytes_data, exclude=exclude)
 
     def from_disk(self, path: str | Path, exclude: Iterable[str] = ()) -> "BatchRecognizer":
+        self.cfg["calibration"] = None
         with keeping_settings(self.model):
             return super().from_disk(path, exclude=exclude)
 
@@ -162,7 +173,8 @@ def annotate(doc: Doc, mentions: Sequence[Mention]) -> None:
         unknown = [doc[token.i : token.i + 1] for token in doc if token.i not in inside and not token.ent_iob_]
         doc.set_ents(spans, outside=unknown, default="unmodified")
     for span, mention in zip(spans, free, strict=True):
-        if mention.confidence is not None:
+        # None, too, where an earlier reading has left a number
+        if mention.confidence is not None or span._.confidence is not None:
             span._.confidence = mention.confidence
 
 

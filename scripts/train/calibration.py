@@ -20,7 +20,6 @@ from scripts.runtime.calibration import IDENTITY, log_odds
 from scripts.runtime.ner import BatchRecognizer
 
 FEWEST = 50  # dev mentions that a curve is fitted to
-RECOGNIZER = "ner"  # its name in our configs
 
 
 class Answers(NamedTuple):
@@ -42,17 +41,21 @@ def calibrate(pipeline: Path, dev: Path) -> None:
     """
     nlp = load_pipeline(pipeline)
     golds = read_docs(dev, nlp.vocab)
-    if RECOGNIZER in nlp.pipe_names and isinstance(nlp.get_pipe(RECOGNIZER), BatchRecognizer):
-        _keep_curve(nlp, pipeline, RECOGNIZER, "confidence of mentions", answer_mentions(nlp, golds))
+    for name, component in nlp.pipeline:
+        if isinstance(component, BatchRecognizer):
+            _keep_curve(nlp, pipeline, name, "confidence of mentions", answer_mentions(nlp, golds, name))
     if COMPONENT in nlp.pipe_names:
         _keep_curve(nlp, pipeline, COMPONENT, "probability of assertions", answer_assertions(nlp, golds))
 
 
-def answer_mentions(nlp: Language, golds: Sequence[Doc]) -> Answers:
-    """The mentions that the recognizer finds in notes, but for those of which it cannot say how probable they are."""
-    recognizer: Any = nlp.get_pipe(RECOGNIZER)
+def answer_mentions(nlp: Language, golds: Sequence[Doc], name: str = "ner") -> Answers:
+    """The mentions that a recognizer finds in notes, but for those of which it cannot say how probable they are.
+
+    name (str): Of the recognizer in the pipeline.
+    """
+    recognizer: Any = nlp.get_pipe(name)
     curve, recognizer.cfg["calibration"] = recognizer.cfg.get("calibration"), IDENTITY
-    after = nlp.pipe_names[nlp.pipe_names.index(RECOGNIZER) + 1 :]
+    after = nlp.pipe_names[nlp.pipe_names.index(name) + 1 :]
     pairs = [
         (ent._.confidence, is_right)
         for doc, gold in nlp.pipe(((gold.text, gold) for gold in golds), as_tuples=True, disable=after)
@@ -82,7 +85,8 @@ def _keep_curve(nlp: Language, pipeline: Path, name: str, what: str, answers: An
     if component.cfg["calibration"] is None:
         msg.warn(
             f"There will be no {what}: it cannot be calibrated, for of {len(answers.right):,} on the dev notes"
-            f" {int((~answers.right).sum()):,} are wrong, and it takes {FEWEST} with right and wrong ones among them."
+            f" {int((~answers.right).sum()):,} are wrong, and it takes {FEWEST} with right and wrong ones among them,"
+            " the surer ones more often right."
         )
     with whole_file(pipeline / name / "cfg") as path:
         srsly.write_json(path, component.cfg)

@@ -23,13 +23,13 @@ def nlp():
 def test_each_note_of_a_shard_has_its_counts_or_its_failure_in_order(nlp):
     failure = Failure("b", "b.txt", 1, "not UTF-8")
     shard = [Text("a", "EKG  fine .\n", "a.txt"), failure, Text("c", "EKG , EKG", "c.txt")]
-    expected = [Totals(1, 1, 0, 1, 1, 0, 3), failure, Totals(1, 1, 0, 2, 2, 0, 3)]
+    expected = [Totals(1, 1, 0, 1, 1, 0, 1, 3), failure, Totals(1, 1, 0, 2, 2, 0, 2, 3)]
     assert list(annotate_shard(nlp, shard, WRITERS["jsonl"](), 1)) == expected
 
 
 def test_words_of_the_notes_are_forgotten_after_each_shard(nlp):
     shard = [Text("1", "Zorblattin quendrick EKG", "1.txt")]
-    assert list(annotate_shard(nlp, shard, WRITERS["jsonl"](), 1)) == [Totals(1, 1, 0, 1, 1, 0, 3)]
+    assert list(annotate_shard(nlp, shard, WRITERS["jsonl"](), 1)) == [Totals(1, 1, 0, 1, 1, 0, 1, 3)]
     assert not {"Zorblattin", "quendrick"} & set(nlp.vocab.strings)
 
 
@@ -65,7 +65,7 @@ def test_what_an_earlier_run_has_done_is_not_done_again(nlp, tmp_path: Path):
     assert sorted(done) == ["00001.jsonl", "00002.jsonl"]
     with open_manifest(tmp_path, {}) as manifest:
         annotate_rest(nlp, items, manifest, WRITERS["jsonl"], 2, 1)
-        assert manifest.totals == Totals(5, 5, 0, 5, 5, 0, 5)
+        assert manifest.totals == Totals(5, 5, 0, 5, 5, 0, 5, 5)
     assert {name: (tmp_path / "shards" / name).stat().st_mtime_ns for name in done} == done
 
 

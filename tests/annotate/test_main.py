@@ -127,7 +127,7 @@ def check_invariant(output: Path) -> None:
     for counts in (*shards, end):
         assert counts["notes"] == counts["annotated"] + counts["failed"]
         assert counts["mentions"] == counts["written"] + counts["left_out"]
-    for name in ("notes", "annotated", "failed", "mentions", "written", "left_out", "words"):
+    for name in ("notes", "annotated", "failed", "mentions", "written", "left_out", "unrated", "words"):
         assert end[name] == sum(shard[name] for shard in shards)
     assert len(errors(output)) == end["failed"]
     found = rows(output)
@@ -273,7 +273,7 @@ def forget_assertions(output: Path) -> dict[str, bytes]:
     first, *lines, _ = srsly.read_jsonl(path)
     del first["assertions"], first["min_confidence"]
     for line in lines:
-        del line["written"], line["left_out"]
+        del line["written"], line["left_out"], line["unrated"]
     srsly.write_jsonl(path, [first, *lines])
     return contents(output)
 
@@ -330,12 +330,20 @@ def test_mentions_that_are_not_sure_enough_are_left_out_and_counted(to, sure, tm
     assert labels_in(tmp_path / "all", to) == {b"problem", b"test"}
 
 
+@pytest.mark.parametrize("least", ["0.95", "0.7", "0.1234567890123"])
+def test_a_run_goes_on_with_the_same_least_confidence(least, sure, tmp_path):
+    command = (sure, write_notes(tmp_path / "in", 2), tmp_path / "out", "--to", "jsonl", "--min-confidence", least)
+    assert annotate(*command).code == 0
+    assert "Nothing is left to do" in " ".join(annotate(*command).output.split())
+
+
 def test_mentions_without_a_confidence_are_never_left_out(sure, tmp_path):
     nlp = spacy.load(sure)
     nlp.add_pipe("entity_ruler", name="late").add_patterns([{"label": "person", "pattern": "Pt"}])
     nlp.to_disk(tmp_path / "model")
     source = write_notes(tmp_path / "in", 2)
-    assert annotate(tmp_path / "model", source, tmp_path / "out", "--to", "jsonl", "--min-confidence", "1").code == 0
+    done = annotate(tmp_path / "model", source, tmp_path / "out", "--to", "jsonl", "--min-confidence", "1")
+    assert done.code == 0 and "2 of the mentions written have no confidence" in " ".join(done.output.split())
     found = [(ent["label"], ent["confidence"]) for row in rows(tmp_path / "out") for ent in row["ents"]]
     assert found == [("person", None)] * 2
 

@@ -45,7 +45,9 @@ def run(folder: Path, shards: int, dies_at: str = "", writer: type[LineWriter] =
             if dies == "manifest":
                 setattr(manifest, "_append", die)  # noqa: B010  (a method is no variable to pyright)
             failures = [Failure(str(number), "f", 1, "broken")]
-            manifest.commit(writer(number, dies == "shard"), failures, Totals(2, 1, 1, 3, 2, 1, 9), ["a", str(number)])
+            manifest.commit(
+                writer(number, dies == "shard"), failures, Totals(2, 1, 1, 3, 2, 1, 1, 9), ["a", str(number)]
+            )
         manifest.finish()
 
 
@@ -64,12 +66,12 @@ def test_a_run_killed_within_a_shard_ends_as_an_undisturbed_one(dies_at, writer,
     with pytest.raises(Killed):
         run(tmp_path / "out", 3, dies_at, writer)
     with open_manifest(tmp_path / "out", SETTINGS) as manifest:
-        assert (manifest.shards, manifest.totals, manifest.finished) == (1, Totals(2, 1, 1, 3, 2, 1, 9), False)
+        assert (manifest.shards, manifest.totals, manifest.finished) == (1, Totals(2, 1, 1, 3, 2, 1, 1, 9), False)
         assert manifest.reasons() == {"broken": 1}
     run(tmp_path / "out", 3, "", writer)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     with open_manifest(tmp_path / "out", SETTINGS) as manifest:
-        assert (manifest.shards, manifest.totals, manifest.finished) == (3, Totals(6, 3, 3, 9, 6, 3, 27), True)
+        assert (manifest.shards, manifest.totals, manifest.finished) == (3, Totals(6, 3, 3, 9, 6, 3, 3, 27), True)
 
 
 def test_a_manifest_cut_at_any_byte_ends_as_an_undisturbed_one(tmp_path):

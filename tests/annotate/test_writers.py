@@ -168,17 +168,17 @@ def test_doubtful_mentions_are_marked_for_review_and_read_so():
     assert lines == [
         "T1\tA 0 2\tab",
         "A1\tAssertion T1 absent",
-        "A4\tDoubtful T1",
+        "A4\tToReview T1",
         "T2\tA 3 5\tcd",
         "T3\tA 6 8\tef",
-        "A5\tDoubtful T3",
+        "A5\tToReview T3",
         "#3\tAnnotatorNotes T3\tconfidence 0.250",
     ]
     path = PurePosixPath("n.ann")
     content = "\n".join(lines).encode("utf8")
     [note] = brat.read([File(path.with_suffix(".txt"), doc.text.encode("utf8")), File(path, content)])
-    assert (note.doubtful, note.problems, len(note.entities)) == (2, (), 3)
-    assert brat_config(NLP, for_review=True).endswith("[attributes]\nDoubtful\tArg:<ENTITY>\n")
+    assert (note.to_review, note.problems, len(note.entities)) == (2, (), 3)
+    assert brat_config(NLP, for_review=True).endswith("[attributes]\nToReview\tArg:<ENTITY>\n")
 
 
 # --- names of files

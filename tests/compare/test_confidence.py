@@ -24,7 +24,7 @@ def make_result(seed: int, auroc: float | None = 0.8) -> dict[str, Any]:
     assert scores is not None
     tp = right.sum(axis=1)
     counts = np.stack([tp, 10 - tp, GOLD - tp], axis=-1)[:, None]
-    confidence = {**scores, "auroc": auroc, "per_label": {"problem": scores}, "per_note": table.tolist()}
+    confidence = {**scores, "auroc": auroc, "without": 2, "per_label": {"problem": scores}, "per_note": table.tolist()}
     return {"confidence": confidence, "per_note": {"labels": ["problem"], "counts": counts.tolist()}}
 
 
@@ -42,10 +42,32 @@ def test_thresholds_have_the_precision_and_recall_of_what_is_as_sure():
         assert row["r"]["low"] < row["r"]["value"] < row["r"]["high"]
     recalls = [row["r"]["value"] for row in bert["thresholds"]]
     assert recalls == sorted(recalls, reverse=True)
+    assert bert["without"] == 2
     shares = [row["share"] for row in bert["bins"]]
     assert sum(shares) == pytest.approx(1)
     for row, (number, right, sums) in zip(bert["bins"], table, strict=True):
         assert (row["confidence"], row["right"]) == pytest.approx((sums / number, right / number))
+
+
+def empty_top(result: dict[str, Any]) -> dict[str, Any]:
+    """The same without a mention in the highest bin."""
+    table = np.array(result["confidence"]["per_note"])
+    table[:, -1] = 0
+    result["confidence"]["per_note"] = table.tolist()
+    return result
+
+
+def test_where_no_mention_is_as_sure_precision_is_undefined():
+    found = compare_confidence({"bert": [empty_top(make_result(0))]})
+    assert found is not None
+    last = found["bert"]["thresholds"][-1]
+    assert last["p"] is None and last["r"]["value"] == 0
+    assert "from 0.8 precision" in (picture := draw_thresholds(found)) and "from 0.9" not in picture
+    # Of several seeds those count that have some
+    whole = compare_confidence({"bert": [make_result(1)]})
+    both = compare_confidence({"bert": [empty_top(make_result(0)), make_result(1)]})
+    assert whole and both
+    assert both["bert"]["thresholds"][-1]["p"] == whole["bert"]["thresholds"][-1]["p"]
 
 
 def test_seeds_are_averaged_and_their_spread_is_told():

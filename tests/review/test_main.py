@@ -1,15 +1,17 @@
 """The loop of review: notes are chosen, corrected in brat, asked no second time, and read as a corpus."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import spacy
 import srsly
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from scripts.convert.__main__ import main as convert
-from scripts.corpus.brat import safe_name
 from scripts.corpus.docs import create_nlp
 from scripts.review.__main__ import main
 from tests.commands import Done, assert_fails, run
@@ -29,7 +31,7 @@ class Doubts:
         if "quillwort" in doc.text:
             raise ValueError(f"Cannot do: {doc.text}")
         for ent in doc.ents:
-            ent._.confidence = CONFIDENCES[ent.text]
+            ent._.confidence = CONFIDENCES.get(ent.text)
         return doc
 
 
@@ -83,7 +85,7 @@ def correct(folder: Path, *names: str) -> None:
     for name in names:
         path = folder / f"{name}.ann"
         lines = path.read_text(encoding="utf8").splitlines(keepends=True)
-        path.write_text("".join(line for line in lines if "\tDoubtful " not in line), encoding="utf8")
+        path.write_text("".join(line for line in lines if "\tToReview " not in line), encoding="utf8")
 
 
 def test_the_notes_of_most_doubt_are_written_with_their_doubtful_mentions_marked(model, pile, tmp_path):
@@ -94,12 +96,12 @@ def test_the_notes_of_most_doubt_are_written_with_their_doubtful_mentions_marked
     assert {path.stem for path in out.rglob("*.txt")} == {"copy", "more"}  # of the two copies the first by name
     assert (out / "ward/copy.txt").read_text(encoding="utf8") == NOTES["ward/copy"]
     assert (out / "ward/copy.ann").read_text(encoding="utf8") == (
-        "T1\tproblem 8 13\tfever\nA3\tDoubtful T1\n#1\tAnnotatorNotes T1\tconfidence 0.250\n"
+        "T1\tproblem 8 13\tfever\nA3\tToReview T1\n#1\tAnnotatorNotes T1\tconfidence 0.250\n"
         "T2\tproblem 18 22\tpain\n#2\tAnnotatorNotes T2\tconfidence 0.938\n"
     )
     # None is more likely wrong than right, so that the least sure one is marked.
-    assert (out / "more.ann").read_text(encoding="utf8").count("Doubtful") == 1
-    assert "Doubtful\tArg:<ENTITY>" in (out / "annotation.conf").read_text(encoding="utf8")
+    assert (out / "more.ann").read_text(encoding="utf8").count("ToReview") == 1
+    assert "ToReview\tArg:<ENTITY>" in (out / "annotation.conf").read_text(encoding="utf8")
     rows = {line["id"]: line for line in ledger(out)}
     assert set(rows) == {"ward/copy", "more"}
     assert (rows["ward/copy"]["file"], rows["ward/copy"]["errors"]) == ("ward/copy.ann", 0.812)
@@ -122,7 +124,7 @@ def test_a_person_stops_and_goes_on_and_nothing_is_asked_twice(model, pile, tmp_
     assert "3 asked before" in shown and "1 without doubt, 1 near copies" in shown
     assert [line["id"] for line in ledger(out)][3:] == ["ward/sure"]
     correct(out, "ward/sure")
-    assert_fails(review(model, pile, out, "--notes", 2), f"No note of {pile} is left to be reviewed")
+    assert_fails(review(model, pile, out, "--notes", 2), "No note is left to be reviewed")
 
 
 def test_notes_that_are_not_reviewed_are_no_part_of_the_corpus(model, tmp_path):
@@ -130,30 +132,94 @@ def test_notes_that_are_not_reviewed_are_no_part_of_the_corpus(model, tmp_path):
     pile, out = write_files(tmp_path / "pile", notes), tmp_path / "out"
     said(review(model, pile, out, "--notes", 40))
     done = run(convert, "mine", out, tmp_path / "mine")
-    assert_fails(done, "None of the 40 notes is reviewed", "Doubtful", without=tmp_path / "mine")
+    assert_fails(done, "None of the 40 notes is reviewed", "ToReview", without=tmp_path / "mine")
     correct(out, *(name.removesuffix(".txt") for name in sorted(notes)[1:]))
     shown = said(run(convert, "mine", out, tmp_path / "mine", "--max-dropped", "0"))
-    assert "1 notes are left out, for they have mentions marked Doubtful" in shown and "Converted 39 notes" in shown
+    assert "1 notes are left out, for they have mentions marked ToReview" in shown and "Converted 39 notes" in shown
     conversion = json.loads((tmp_path / "mine/conversion.json").read_text())
     assert conversion["unreviewed"] == 1
     assert sum(each["notes"] for each in conversion["splits"].values()) == 39
     assert sum(each["kept"] for each in conversion["splits"].values()) == 39
 
 
-def test_a_run_that_was_killed_between_a_note_and_its_line_asks_for_it_no_more(model, pile, tmp_path):
+def test_a_run_that_was_killed_at_any_step_goes_on(model, pile, tmp_path):
     out = tmp_path / "out"
     said(review(model, pile, out, "--notes", 1))
     path = out / "review.jsonl"
-    path.write_bytes(path.read_bytes()[:-5])
-    correct(out, safe_name("ward/copy"))
+    path.write_bytes(path.read_bytes()[:-5])  # in the middle of its line
+    correct(out, "ward/copy")
+    write_files(out, {"orphan.ann": "T1\tproblem 0 4\tpain\nA1\tToReview T1\n"})  # before its text was there
     shown = said(review(model, pile, out, "--notes", 1))
     assert "1 asked before" in shown and [line["id"] for line in ledger(out)] == ["more"]
+    assert "1 notes are reviewed, 1 open" in shown and not (out / "orphan.ann").exists()
+
+
+def test_the_last_line_of_a_ledger_may_lack_its_end(model, pile, tmp_path):
+    out = tmp_path / "out"
+    said(review(model, pile, out, "--notes", 1))
+    path = out / "review.jsonl"
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    said(review(model, pile, out, "--notes", 2))
+    assert [line["id"] for line in ledger(out)] == ["ward/copy", "more"]
+
+
+def test_another_pile_may_have_the_same_ids(model, tmp_path):
+    out, words = tmp_path / "out", ("one", "two")
+    for i, word in enumerate(words):
+        pile = write_files(tmp_path / word, {"n.txt": f"On day {word} of week {word} {word} : fever ."})
+        said(review(model, pile, out, "--notes", i + 1))
+    assert [line["id"] for line in ledger(out)] == ["n", "n"]
+    files = [line["file"] for line in ledger(out)]
+    assert files[0] == "n.ann" and files[1].startswith("n-")
+    texts = [(out / file).with_suffix(".txt").read_text(encoding="utf8") for file in files]
+    assert ["one" in text for text in texts] == [True, False]
+    moved = write_files(tmp_path / "moved", {"elsewhere.txt": texts[1]})
+    assert_fails(review(model, moved, out, "--notes", 3), "No note is left")
+
+
+def test_what_a_person_adds_to_the_config_stays(model, pile, tmp_path):
+    out = tmp_path / "out"
+    said(review(model, pile, out, "--notes", 1))
+    path = out / "annotation.conf"
+    changed = path.read_text(encoding="utf8").replace("[entities]\nproblem\n", "[entities]\ndevice\n")
+    path.write_text(changed, encoding="utf8")
+    shown = said(review(model, pile, out, "--notes", 2))
+    assert path.read_text(encoding="utf8") == changed
+    assert "lacks what this pipeline gives: problem" in shown
+
+
+def test_notes_that_cannot_be_written_or_rated_are_told(model, pile, tmp_path):
+    nlp = spacy.load(model)
+    nlp.get_pipe("entity_ruler").add_patterns([{"label": "gap", "pattern": [{"TEXT": "\n\n"}]}])
+    nlp.get_pipe("entity_ruler").add_patterns([{"label": "rule", "pattern": "quiet"}])
+    nlp.to_disk(tmp_path / "model")
+    write_files(pile, {"gap.txt": "fever\n\nfever", "rule.txt": "quiet ."})
+    out = tmp_path / "out"
+    shown = said(review(tmp_path / "model", pile, out, "--notes", 2))
+    assert "1 x it cannot be written (ValueError), in gap.txt" in shown
+    assert "1 x the pipeline failed (ValueError), in fails.txt" in shown
+    assert "1 notes are passed over, for none of their mentions has a confidence" in shown
+    assert "Wrote 1 notes" in shown and not list(out.glob("gap*"))
+
+
+def test_two_runs_cannot_write_at_once(model, pile, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    hold = (
+        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX);"
+        " print('held', flush=True); sys.stdin.read()"
+    )
+    command, pipe = [sys.executable, "-c", hold, str(out / ".lock")], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
+        assert holder.stdout and holder.stdout.readline() == "held\n"
+        assert_fails(review(model, pile, out), "is being written to by another run")
+        holder.kill()
 
 
 def test_tables_can_be_reviewed(model, tmp_path):
     table = tmp_path / "in.csv"
     table.write_text("key,note\n7,She has fever .\n8,She has cough and fever and more .\n", encoding="utf8")
-    options = ("--text-column", "note", "--id-column", "key", "--n-process", "1")
+    options = ("--text-column", "note", "--id-column", "key", "--n-process", "2")
     said(review(model, table, tmp_path / "out", "--notes", 1, *options))
     assert [line["id"] for line in ledger(tmp_path / "out")] == ["7"]
 
@@ -167,8 +233,9 @@ def test_bad_input_is_reported(model, pile, tmp_path):
     plain = save_pipeline(tmp_path / "plain", calibrated=False)
     done = review(plain, pile, tmp_path / "out")
     assert_fails(done, "gives no confidence", "review with another one", without=tmp_path / "out")
-    write_files(tmp_path / "damaged", {"review.jsonl": "[1]\n"})
+    write_files(tmp_path / "damaged", {"review.jsonl": "[1]\n{}\n"})
     assert_fails(review(model, pile, tmp_path / "damaged"), "review.jsonl is damaged")
     sure = write_files(tmp_path / "fine", {"a.txt": "Fine ."})
     done = review(model, sure, tmp_path / "out")
-    assert_fails(done, "No note of", "is left to be reviewed", without=tmp_path / "out")
+    assert_fails(done, "No note is left to be reviewed")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]

@@ -17,14 +17,14 @@ def make_text(words: np.ndarray) -> str:
 
 
 def candidate(name: str, errors: float, words: int, text: str = "") -> Candidate:
-    return Candidate(name, errors, 9, words, sign(text or name))
+    return Candidate(name, errors, 9, 9, words, sign(text or name))
 
 
 def test_a_note_is_weighed_by_what_its_confidences_leave():
     doc = make_doc((0, 1, "person"), (2, 4, "problem"), (4, 5, "problem"))
     doc.ents[0]._.confidence, doc.ents[1]._.confidence = 0.75, 0.5
     found = weigh("a", doc)
-    assert (found.id, found.errors, found.mentions, found.words) == ("a", 0.75, 3, count_words([doc]))
+    assert found[:5] == ("a", 0.75, 3, 2, count_words([doc]))
     assert found.worth == 0.75 / found.words
     assert candidate("b", 0.0, 0).worth == 0.0
 
@@ -39,7 +39,9 @@ def test_notes_with_most_expected_errors_a_word_come_first_and_equals_by_name():
     ]
     choice = choose(candidates, 3)
     assert [each.id for each in choice.notes] == ["dense", "a", "b"]
-    assert (choice.copies, choice.sure) == (0, 1)
+    assert (choice.copies, choice.sure, choice.unrated) == (0, 1, 0)
+    unrated = candidate("c", 0.0, 10)._replace(rated=0)
+    assert choose([unrated, unrated._replace(mentions=0)], 3)[1:] == (0, 1, 1)
     assert [each.id for each in choose(candidates, 9).notes] == ["dense", "a", "b", "long"]
 
 

@@ -97,9 +97,35 @@ def test_characters_that_nobody_sees_change_no_confidence(nlp):
     assert None not in [ent._.confidence for ent in other.ents]
 
 
-def test_the_curve_is_dropped_when_weights_change(nlp):
+def learn(nlp: Language, how: str) -> None:
     doc = nlp.make_doc("chest pain")
     doc.ents = [Span(doc, 0, 2, "problem")]
-    nlp.update([Example(nlp.make_doc("chest pain"), doc)], sgd=nlp.create_optimizer())
+    examples = [Example(nlp.make_doc("chest pain"), doc)]
+    if how == "update":
+        nlp.update(examples, sgd=nlp.create_optimizer())
+    elif how == "rehearse":
+        nlp.resume_training()
+        nlp.rehearse(examples)
+    else:
+        nlp.initialize(lambda: examples)
+
+
+@pytest.mark.parametrize("how", ["update", "rehearse", "initialize"])
+def test_the_curve_is_dropped_when_weights_change(nlp, how):
+    learn(nlp, how)
     assert recognizer_of(nlp).cfg["calibration"] is None
     assert {row[3] for row in say(nlp(TEXTS[-1]))} <= {None}
+
+
+def test_weights_without_a_curve_leave_none_behind(nlp):
+    other = recognizer_of(build())
+    del other.cfg["calibration"]  # as an older version stored it
+    recognizer_of(nlp).from_bytes(other.to_bytes())
+    assert recognizer_of(nlp).cfg["calibration"] is None
+
+
+def test_a_second_reading_without_a_curve_leaves_no_number(nlp):
+    doc = nlp(TEXTS[-1])
+    doc.ents = []
+    recognizer_of(nlp).cfg["calibration"] = None
+    assert {row[3] for row in say(recognizer_of(nlp)(doc))} == {None}

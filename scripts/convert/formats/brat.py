@@ -16,7 +16,7 @@ from scripts.archives import File, decode
 from scripts.convert.formats.pairs import Pair, pair
 from scripts.convert.formats.quotes import find_nearest
 from scripts.corpus.assertions import Statement, join, read_value
-from scripts.corpus.note import DOUBTFUL, Entity, Fragment, Note, Problem
+from scripts.corpus.note import TO_REVIEW, Entity, Fragment, Note, Problem
 from scripts.corpus.split import named_split
 
 REPAIR_WINDOW = 100  # characters to either side in which a quote at wrong offsets is looked for
@@ -69,8 +69,10 @@ def _read_note(found: Pair) -> Note:
             problems.extend([problem] if problem else [])
     entities, unjoined = join(entities, _read_attributes(lines, mentions, entities), file)
     split = named_split(found.text.path.parts[:-1])
-    doubtful = sum(match is not None and match[1] == DOUBTFUL for match in map(_match_attribute, lines))
-    return Note(found.id, text, entities, file, str(found.text.path), split, (*problems, *unjoined), doubtful=doubtful)
+    to_review = sum(match is not None and match[1] == TO_REVIEW for match in map(_match_attribute, lines))
+    return Note(
+        found.id, text, entities, file, str(found.text.path), split, (*problems, *unjoined), to_review=to_review
+    )
 
 
 def _match_attribute(line: _Line) -> re.Match[str] | None:
