@@ -23,7 +23,8 @@ def test_the_project_command_draws_in_the_colours_of_the_report(workflow):
     colours = {mark.label: mark.colour for mark in page.marks if mark.label}
     assert len(colours) == 5
     report = workflow.path("metrics/sample/report.html").read_text(encoding="utf8")
-    drawn = dict(
+    mark = r'<mark class="entity"[^>]*style="background: (#\w{6})\w*;.*?;">.*?<span.*?>(\w+)<'
+    drawn = dict(re.findall(mark, report, re.S))
         re.findall(r'<mark class="entity"[^>]*style="background: (#\w{6})\w*;.*?;">.*?<span.*?>(\w+)<', report, re.S)
     )
     assert drawn and all(colours[label] == colour for colour, label in drawn.items())
