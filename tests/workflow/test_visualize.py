@@ -25,6 +25,4 @@ def test_the_project_command_draws_in_the_colours_of_the_report(workflow):
     report = workflow.path("metrics/sample/report.html").read_text(encoding="utf8")
     mark = r'<mark class="entity"[^>]*style="background: (#\w{6})\w*;.*?;">.*?<span.*?>(\w+)<'
     drawn = dict(re.findall(mark, report, re.S))
-        re.findall(r'<mark class="entity"[^>]*style="background: (#\w{6})\w*;.*?;">.*?<span.*?>(\w+)<', report, re.S)
-    )
     assert drawn and all(colours[label] == colour for colour, label in drawn.items())
