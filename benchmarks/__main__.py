@@ -1,4 +1,4 @@
-"""Measure everything that README.md shows, one after the other: about two hours on two cores.
+"""Measure everything that README.md shows, one after the other: about three hours on two cores.
 
 python -m benchmarks training/sample/bert/model-best --bc5cdr ../shared/data/bc5cdr.tar.xz
 """
@@ -23,6 +23,8 @@ COMMANDS = (
     "speed components {model}",
     "memory {model}",
     "assertions {model}",
+    "confidence {model}",
+    "review {encoder}",
     "accuracy sample {encoder} --epochs 4",
     "accuracy {bc5cdr} {encoder} --epochs 1",
 )

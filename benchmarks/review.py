@@ -206,7 +206,7 @@ def report(
         for notes, (difference, interval) in differences.items()
     ]
     header = ["notes", *(title for way in WAYS for title in (f"words, {way}", "F1 (95 %)")), "difference (95 %)"]
-    msg.table(table, header=header, divider=True, aligns="r" * len(header))
+    msg.table(table, header=header, divider=True, aligns=["r"] * len(header))
     print("\n".join(["| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *table)]))
 
 
