@@ -35,7 +35,7 @@ def fail_again() -> None:
 
 def test_a_failure_names_the_note_the_kind_of_error_and_the_line_of_code():
     failure = failure_of(NOTE, "the pipeline failed", raised(fail))
-    at = f"tests/annotate/test_failures.py:{line_in(fail, 1)}"
+    at = f"tests/corpus/test_failures.py:{line_in(fail, 1)}"
     assert failure == ("n1", "notes.csv", 7, "the pipeline failed (KeyError)", at)
     assert "Zorblattin" not in str(failure)
 
