@@ -89,7 +89,7 @@ def contents(folder) -> dict[str, bytes]:
 
 
 def write_found(folder, nlp, number: int, wrong: int) -> None:
-    """Dev notes whose gold mentions are those that a pipeline finds, but for the mention that it is least sure of in the
+    """Dev notes whose gold mentions are those that a pipeline finds, but for the one that it is least sure of in the
     first `wrong` notes, which are all alike."""
     nlp.get_pipe("ner").cfg["calibration"] = [1.0, 0.0]
     found = {text: [(ent._.confidence, ent.label_, ent.start_char, ent.end_char) for ent in nlp(text).ents]
