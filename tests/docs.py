@@ -15,6 +15,14 @@ def make_doc(*mentions: tuple[int, int, str], words: list[str] = WORDS) -> Doc:
     return doc
 
 
+def make_said(name: str, *mentions: tuple) -> Doc:
+    """A Doc of mentions (start, end, label) that each have a value of an extension, which stands last."""
+    doc = make_doc(*(mention[:-1] for mention in mentions))
+    for ent, mention in zip(doc.ents, mentions, strict=True):
+        ent._.set(name, mention[-1])
+    return doc
+
+
 DOCS = st.lists(st.sampled_from(["O", "a", "b", "a+", "b+"]), min_size=len(WORDS), max_size=len(WORDS))
 
 

@@ -37,9 +37,7 @@ def main(
     assertions: Annotated[bool, typer.Option("--assertions", help="Add a column of assertions to CoNLL")] = False,
 ) -> None:
     """Annotate the notes of INPUT with MODEL into OUTPUT, in shards; after an end by force the same command goes on."""
-    check_options(to, max_chars, shard_size, n_process, gpu)
-    if not 0 <= min_confidence <= 1:
-        raise InputError(f"--min-confidence {min_confidence:g} is no confidence: give a number from 0 to 1.")
+    check_options(to, max_chars, shard_size, n_process, gpu, min_confidence)
     check_assertions(to, assertions)
     check_output(output, input)
     columns, unused = Columns(text_column, id_column, max_chars), Counter()
@@ -79,7 +77,7 @@ def main(
         report(manifest, min_confidence)
 
 
-def check_options(to: str, max_chars: int, shard_size: int, n_process: int, gpu: int) -> None:
+def check_options(to: str, max_chars: int, shard_size: int, n_process: int, gpu: int, min_confidence: float) -> None:
     """RAISES (InputError): An option has a value that makes no sense."""
     if to not in FORMATS:
         raise InputError(f"No format is called '{to}': there are {', '.join(FORMATS)}.")
@@ -87,6 +85,8 @@ def check_options(to: str, max_chars: int, shard_size: int, n_process: int, gpu:
         raise InputError("--max-chars, --shard-size and --n-process take numbers from 1.")
     if n_process > 1 and gpu >= 0:
         raise InputError("Several processes cannot share a GPU: leave --n-process or --gpu out.")
+    if not 0 <= min_confidence <= 1:
+        raise InputError(f"--min-confidence {min_confidence:g} is no confidence: give a number from 0 to 1.")
 
 
 def check_assertions(to: str, assertions: bool) -> None:

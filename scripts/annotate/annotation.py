@@ -12,7 +12,7 @@ from scripts.annotate.shards import Manifest, Totals
 from scripts.annotate.writers import Writer
 from scripts.corpus.failures import failure_of
 from scripts.corpus.pipelines import count_words
-from scripts.corpus.processes import annotate
+from scripts.corpus.processes import annotate_items, count_chars
 from scripts.corpus.texts import Failure, Text, fingerprint
 from scripts.runtime.cut import cut
 
@@ -46,7 +46,7 @@ def annotate_rest(
     """
     rest = islice(items, manifest.totals.notes, None)
     with tqdm(desc="Annotating", unit="word", unit_scale=True) as bar:
-        for shard in cut(rest, _chars, SHARD_CHARS, shard_size):
+        for shard in cut(rest, count_chars, SHARD_CHARS, shard_size):
             writer = create_writer()
             failures, totals = [], Totals()
             for done in annotate_shard(nlp, shard, writer, n_process, min_confidence):
@@ -66,16 +66,15 @@ def annotate_shard(
 
     YIELDS (Totals | Failure): Of each note in order its counts, or why it failed.
     """
-    # Without the zone spaCy keeps every word that it has met.
-    with nlp.memory_zone():
-        results = annotate(nlp, [item for item in shard if isinstance(item, Text)], n_process)
-        for item in shard:
-            yield item if isinstance(item, Failure) else _write(writer, *next(results), min_confidence)
+    for item, found in annotate_items(nlp, shard, n_process):
+        if isinstance(found, Failure):
+            yield found
+        else:
+            assert isinstance(item, Text)  # of a failure a failure becomes
+            yield _write(writer, item, found, min_confidence)
 
 
-def _write(writer: Writer, note: Text, found: Doc | Failure, min_confidence: float) -> Totals | Failure:
-    if isinstance(found, Failure):
-        return found
+def _write(writer: Writer, note: Text, found: Doc, min_confidence: float) -> Totals | Failure:
     try:
         mentions = found.ents  # each access makes all of them again
         kept = [ent for ent in mentions if ent._.confidence is None or ent._.confidence >= min_confidence]
@@ -88,7 +87,3 @@ def _write(writer: Writer, note: Text, found: Doc | Failure, min_confidence: flo
     except Exception as error:
         return failure_of(note, "it cannot be written", error)
     return counts
-
-
-def _chars(item: Text | Failure) -> int:
-    return len(item.text) if isinstance(item, Text) else 0

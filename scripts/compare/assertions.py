@@ -4,26 +4,23 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from wasabi import msg
 
+from scripts.compare.runs import Runs, all_have
 from scripts.compare.significance import compare_notes, count_table, holm, intervals, label_intervals, sentence
 from scripts.corpus.assertions import VALUES
 
 TASKS = {"given": "F1 of the assertions of given mentions", "end_to_end": "strict F1 of mentions with assertion"}
 
 
-def compare_assertions(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any] | None:
+def compare_assertions(runs: Runs) -> dict[str, Any] | None:
     """Line up the assertions of several models on the same notes.
 
-    runs (dict[str, list[dict[str, Any]]]): By model its results, one for each seed, as `evaluate` writes them.
+    runs (Runs): On the same notes.
     RETURNS (dict[str, Any] | None): Of `given` and `end_to_end` mentions `models` (the scores of each with its
         interval) and `differences` between each two with their test; of given ones also `values`, by value and model,
         `confusion` and `calibration` by model. None unless all results have assertions; told if only some have.
     """
-    without = [name for name, group in runs.items() if not all(result.get("assertions") for result in group)]
-    if without and len(without) < len(runs):
-        msg.warn(f"Assertions are not compared: the results of {', '.join(without)} have none.")
-    if without:
+    if not all_have(runs, "assertions", "Assertions"):
         return None
     found = {name: [result["assertions"] for result in group] for name, group in runs.items()}
     return {task: _compare_task(found, task) for task in TASKS} | {

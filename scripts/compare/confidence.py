@@ -4,8 +4,8 @@ import warnings
 from typing import Any
 
 import numpy as np
-from wasabi import msg
 
+from scripts.compare.runs import Runs, all_have
 from scripts.compare.significance import count_table
 from scripts.corpus.resampling import find_intervals, resample
 from scripts.corpus.scores import BINS, calibration_error
@@ -13,20 +13,17 @@ from scripts.corpus.scores import BINS, calibration_error
 SCORES = ("ece", "brier", "auroc")
 
 
-def compare_confidence(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any] | None:
+def compare_confidence(runs: Runs) -> dict[str, Any] | None:
     """Line up the confidences of several models on the same notes.
 
-    runs (dict[str, list[dict[str, Any]]]): By model its results, one for each seed, as `evaluate` writes them.
+    runs (Runs): On the same notes.
     RETURNS (dict[str, Any] | None): By model `ece`, `brier` and `auroc`, means over seeds, with their `spread` and the
         `ece_interval`; `bins`, by tenth of confidence the share of mentions, their mean confidence and the share of
         right ones; `without`, the number of mentions without a confidence; `thresholds`, precision and recall of the
         mentions that are at least as sure, with 95 % intervals;
         `labels`, the scores by label. None unless all results have confidences; told if only some have.
     """
-    without = [name for name, group in runs.items() if not all(result.get("confidence") for result in group)]
-    if without and len(without) < len(runs):
-        msg.warn(f"Confidences are not compared: the results of {', '.join(without)} have none.")
-    if without:
+    if not all_have(runs, "confidence", "Confidences"):
         return None
     return {name: _summarise(group) for name, group in runs.items()}
 

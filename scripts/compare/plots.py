@@ -31,9 +31,7 @@ def draw_labels(labels: dict[str, dict[str, dict[str, float]]]) -> str:
     for i, name in enumerate(names):
         rows = [models[name] for models in labels.values()]
         places = [place + i * step for place in range(len(labels))]
-        values = [100 * row["f"] for row in rows]
-        ends = [[max(0.0, 100 * (row["f"] - row["low"])) for row in rows],
-                [max(0.0, 100 * (row["high"] - row["f"])) for row in rows]]  # fmt: skip
+        values, ends = _with_ends(rows, "f")
         axes.barh(places, values, step, xerr=ends, label=name, color=MODELS[i % len(MODELS)], edgecolor="white",
                   hatch=HATCHES[i % len(HATCHES)], error_kw={"ecolor": "#333333", "capsize": 3})  # fmt: skip
     axes.set_yticks([place + step * (len(names) - 1) / 2 for place in range(len(labels))], list(labels))
@@ -173,11 +171,11 @@ def draw_thresholds(models: dict[str, dict[str, Any]]) -> str:
     return _svg(figure, f"Precision and recall by least confidence. {'; '.join(described)}.")
 
 
-def _with_ends(rows: list[dict[str, float]]) -> tuple[list[float], list[list[float]]]:
+def _with_ends(rows: list[dict[str, float]], key: str = "value") -> tuple[list[float], list[list[float]]]:
     """Values in per cent, and how far their intervals go to both sides."""
-    values = [100 * row["value"] for row in rows]
-    return values, [[max(0.0, 100 * (row["value"] - row["low"])) for row in rows],
-                    [max(0.0, 100 * (row["high"] - row["value"])) for row in rows]]  # fmt: skip
+    values = [100 * row[key] for row in rows]
+    return values, [[max(0.0, 100 * (row[key] - row["low"])) for row in rows],
+                    [max(0.0, 100 * (row["high"] - row[key])) for row in rows]]  # fmt: skip
 
 
 def _canvas(height: float) -> tuple[Figure, Axes]:

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from scripts.corpus.note import TO_REVIEW, Fragment
+from scripts.corpus.pipelines import find_givers
 
 ASSERTION = "Assertion"  # the attribute's name in brat
 # Where str.splitlines, with which brat reads, ends a line; no quote may hold one of them.
@@ -72,7 +73,7 @@ def brat_config(nlp: Language, for_review: bool = False) -> str:
 
 def _names(nlp: Language, assigned: str) -> list[str]:
     """What the components of a pipeline that assign something can give."""
-    givers = [name for name in nlp.pipe_names if assigned in nlp.get_pipe_meta(name).assigns]
+    givers = find_givers(nlp, assigned)
     return sorted({brat_type(label) for name in givers for label in nlp.pipe_labels.get(name, [])})
 
 

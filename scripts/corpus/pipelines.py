@@ -42,15 +42,18 @@ def check_confidence(nlp: Language, else_do: str) -> None:
 
     else_do (str): What to do then, but for training.
     """
-    givers: list[Any] = [
-        nlp.get_pipe(name) for name in nlp.pipe_names if CONFIDENCE in nlp.get_pipe_meta(name).assigns
-    ]
-    if not any(getattr(component, "cfg", {}).get("calibration") for component in givers):
+    components = map(nlp.get_pipe, find_givers(nlp, CONFIDENCE))
+    if not any(getattr(component, "cfg", {}).get("calibration") for component in components):
         name = f"{nlp.meta['lang']}_{nlp.meta['name']}"
         raise InputError(
             f"{name} gives no confidence, for it was not calibrated: {else_do}, or train it with dev notes in which"
             " mentions are found, 50 at least, with right and wrong ones among them."
         )
+
+
+def find_givers(nlp: Language, assigned: str) -> list[str]:
+    """The names of the components of a pipeline that assign something, such as "doc.ents"."""
+    return [name for name in nlp.pipe_names if assigned in nlp.get_pipe_meta(name).assigns]
 
 
 def encoder_name(nlp: Language) -> str:

@@ -39,6 +39,24 @@ def annotate(nlp: Language, notes: Sequence[Text], n_process: int = 1) -> Iterat
         yield from zip(batch, _annotate_batch(nlp, batch), strict=True)
 
 
+def annotate_items(
+    nlp: Language, items: Sequence[Text | Failure], n_process: int = 1
+) -> Iterator[tuple[Text | Failure, Doc | Failure]]:
+    """Annotate what was read, notes and failures; when all are through, spaCy forgets their words.
+
+    YIELDS (tuple[Text | Failure, Doc | Failure]): Each item in order, with what became of it.
+    """
+    # Without the zone spaCy keeps every word that it has met.
+    with nlp.memory_zone():
+        results = annotate(nlp, [item for item in items if isinstance(item, Text)], n_process)
+        for item in items:
+            yield (item, item) if isinstance(item, Failure) else next(results)
+
+
+def count_chars(item: Text | Failure) -> int:
+    return len(item.text) if isinstance(item, Text) else 0
+
+
 def _annotate_batch(nlp: Language, batch: Sequence[Text]) -> list[Doc | Failure]:
     found: dict[int, Doc] = {}
     with suppress(Exception):  # it is raised again for the note at fault, and recorded

@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from scripts.corpus.pipelines import count_words
-from scripts.corpus.processes import annotate
+from scripts.corpus.processes import annotate_items, count_chars
 from scripts.corpus.texts import Failure, Text
 from scripts.runtime.cut import cut
 
@@ -68,15 +68,12 @@ def read_candidates(
     count (Callable[[int], Any]): Is called with the number of words of each note.
     YIELDS (Candidate | Failure): Each note in order.
     """
-    for chunk in cut(items, lambda item: len(item.text) if isinstance(item, Text) else 0, CHUNK_CHARS, CHUNK_NOTES):
-        with nlp.memory_zone():
-            results = annotate(nlp, [item for item in chunk if isinstance(item, Text)], n_process)
-            for item in chunk:
-                found = item if isinstance(item, Failure) else next(results)[1]
-                if isinstance(found, Doc):
-                    found = weigh(item.id, found)
-                    count(found.words)
-                yield found
+    for chunk in cut(items, count_chars, CHUNK_CHARS, CHUNK_NOTES):
+        for item, found in annotate_items(nlp, chunk, n_process):
+            if isinstance(found, Doc):
+                found = weigh(item.id, found)
+                count(found.words)
+            yield found
 
 
 def weigh(note_id: str, doc: Doc) -> Candidate:

@@ -10,7 +10,7 @@ from scripts.corpus.assertions import VALUES
 from scripts.corpus.given import Given
 from scripts.evaluate.assertions import score_end_to_end, score_given
 from scripts.runtime.assertion import Assertion
-from tests.docs import make_doc
+from tests.docs import make_doc, make_said
 
 SPAN = make_doc((2, 5, "problem")).ents[0]
 
@@ -20,10 +20,7 @@ def say(gold: str, found: str | None, probability: float | None = 0.9) -> Given:
 
 
 def make_note(*mentions: tuple[int, int, str, str | None]) -> Doc:
-    doc = make_doc(*((start, end, label) for start, end, label, _ in mentions))
-    for ent, (*_, value) in zip(doc.ents, mentions, strict=True):
-        ent._.assertion = value
-    return doc
+    return make_said("assertion", *mentions)
 
 
 def test_given_mentions_are_counted_by_value():

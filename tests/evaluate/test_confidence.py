@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from scripts.corpus.resampling import resample
 from scripts.corpus.scores import BINS, calibration_error
 from scripts.evaluate.confidence import score_confidence, score_probabilities
-from tests.docs import make_doc
+from tests.docs import make_doc, make_said
 
 ROWS = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40)
 
@@ -46,10 +46,7 @@ def test_the_scores_are_those_of_their_definitions(rows):
 
 
 def make_note(*mentions: tuple[int, int, str, float | None]) -> Doc:
-    doc = make_doc(*((start, end, label) for start, end, label, _ in mentions))
-    for ent, (*_, confidence) in zip(doc.ents, mentions, strict=True):
-        ent._.confidence = confidence
-    return doc
+    return make_said("confidence", *mentions)
 
 
 def test_a_mention_is_right_by_label_and_both_ends():

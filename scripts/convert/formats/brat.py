@@ -67,37 +67,38 @@ def _read_note(found: Pair) -> Note:
             mentions[tag] = mentions.get(tag) or entity
             entities.extend([entity] if entity else [])
             problems.extend([problem] if problem else [])
-    entities, unjoined = join(entities, _read_attributes(lines, mentions, entities), file)
+    attributes = [(line.number, match) for line in lines if (match := _ATTRIBUTE.fullmatch(line.text.split("\n")[0]))]
+    triggers = {match[1]: match[2] for line in lines if (match := _TRIGGER.match(line.text))}
+    entities, unjoined = join(entities, _read_assertions(attributes, triggers, mentions, entities), file)
     split = named_split(found.text.path.parts[:-1])
-    to_review = sum(match is not None and match[1] == TO_REVIEW for match in map(_match_attribute, lines))
+    to_review = sum(match[1] == TO_REVIEW for _, match in attributes)
     return Note(
         found.id, text, entities, file, str(found.text.path), split, (*problems, *unjoined), to_review=to_review
     )
 
 
-def _match_attribute(line: _Line) -> re.Match[str] | None:
-    return _ATTRIBUTE.fullmatch(line.text.split("\n")[0])
-
-
-def _read_attributes(
-    lines: Sequence[_Line], mentions: dict[str, Entity | None], entities: Sequence[Entity]
+def _read_assertions(
+    attributes: Sequence[tuple[int, re.Match[str]]],
+    triggers: dict[str, str],
+    mentions: dict[str, Entity | None],
+    entities: Sequence[Entity],
 ) -> Iterator[Statement]:
     """The attributes that state an assertion; others, such as those of an event's time, are left alone.
 
+    attributes (Sequence[tuple[int, re.Match[str]]]): Each with the number of its line.
+    triggers (dict[str, str]): By event the text-bound annotation that stands for it.
     mentions (dict[str, Entity | None]): Of each text-bound annotation, None if it was dropped.
     """
-    triggers = {match[1]: match[2] for line in lines if (match := _TRIGGER.match(line.text))}
     places: dict[tuple, list[int]] = defaultdict(list)
     for place, entity in enumerate(entities):
         places[entity.label, entity.fragments].append(place)
-    for line in lines:
-        match = _match_attribute(line)
-        value = read_value(match[1], match[3] or "") if match else None
-        if match and value is not None:
+    for number, match in attributes:
+        value = read_value(match[1], match[3] or "")
+        if value is not None:
             target = triggers.get(match[2], match[2])
             mention = mentions.get(target)
             about = places[mention.label, mention.fragments] if mention else ()
-            yield Statement(line.number, about, value if target else "", match[1].lower(), target in mentions)
+            yield Statement(number, about, value if target else "", match[1].lower(), target in mentions)
 
 
 def _join_continuations(annotations: str) -> tuple[list[_Line], list[int]]:
