@@ -111,6 +111,7 @@ class EncoderShim(HFShim):
     @contextmanager
     def computing(self, is_train: bool) -> Iterator[PreTrainedModel]:
         """Yield the encoder to compute with, in training mode or not, in the right precision."""
+        count_threads()  # a thread that computes for the first time while cores start would have one for good
         if is_train:
             embeddings: Any = self.encoder.get_input_embeddings()
             embeddings.sparse = self.device.type == "cpu"

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from spacy.language import Language
 from thinc.api import Adam, Linear
 
 from scripts.runtime import shim as shims
+from scripts.runtime.cores import Cores, compute_alone
 from scripts.runtime.layers import PackedLinear
 from scripts.runtime.shim import encoder_shim
 from tests.pipelines import LINES, build, shim_of, train, transformer_of, vectors
@@ -164,3 +166,27 @@ def test_a_reader_in_bfloat16_keeps_what_is_no_weight(bert: Path):
     with shim_of(nlp).computing(False) as reader:
         assert {weights.dtype for weights in reader.parameters()} == {torch.bfloat16}
         assert reader.get_buffer("frequencies").equal(exact)
+
+
+def test_a_thread_that_reads_a_note_while_cores_start_keeps_all_of_torchs_threads(bert: Path, monkeypatch):
+    nlp, starting, go, seen = build(bert), threading.Event(), threading.Event(), []
+
+    def start_slowly() -> None:
+        compute_alone()
+        starting.set()
+        go.wait(30)
+
+    def read_alone() -> None:
+        read(nlp)
+        seen.append(torch.get_num_threads())
+
+    monkeypatch.setattr("scripts.runtime.cores.compute_alone", start_slowly)
+    threads = [threading.Thread(target=Cores().submit, args=([int],)), threading.Thread(target=read_alone)]
+    threads[0].start()
+    assert starting.wait(30)
+    threads[1].start()
+    threads[1].join(1)
+    go.set()
+    for thread in threads:
+        thread.join(30)
+    assert seen == [torch.get_num_threads()] != [1]
