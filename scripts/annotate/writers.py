@@ -12,6 +12,7 @@ from spacy.tokens import Doc, DocBin
 from scripts.corpus.brat import ann_lines, safe_name
 from scripts.corpus.conll import rows
 from scripts.corpus.docs import DOCBIN_ATTRS, NOTE_ID
+from scripts.corpus.jsonl import to_row
 from scripts.corpus.texts import Text
 from scripts.runtime.extensions import NAMES
 
@@ -152,24 +153,6 @@ WRITERS: dict[str, Callable[..., Writer]] = {
     "spacy": SpacyWriter,
     "parquet": ParquetWriter,
 }
-
-
-def to_row(note: Text, doc: Doc) -> dict[str, Any]:
-    """A note as a value of JSON; `start` and `end` are characters of the text, 0-based and end-exclusive."""
-    return {
-        "id": note.id,
-        "text": note.text,
-        "ents": [
-            {
-                "start": ent.start_char,
-                "end": ent.end_char,
-                "label": ent.label_,
-                "text": ent.text,
-                **{name: ent._.get(name) for name in NAMES},
-            }
-            for ent in doc.ents
-        ],
-    }
 
 
 def _extensions(doc: Doc) -> dict[Any, Any]:

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from scripts.corpus.note import TO_REVIEW, Fragment
-from scripts.corpus.pipelines import find_givers
+from scripts.corpus.pipelines import find_given
 
 ASSERTION = "Assertion"  # the attribute's name in brat
 # Where str.splitlines, with which brat reads, ends a line; no quote may hold one of them.
@@ -73,8 +73,7 @@ def brat_config(nlp: Language, for_review: bool = False) -> str:
 
 def _names(nlp: Language, assigned: str) -> list[str]:
     """What the components of a pipeline that assign something can give."""
-    givers = find_givers(nlp, assigned)
-    return sorted({brat_type(label) for name in givers for label in nlp.pipe_labels.get(name, [])})
+    return sorted(set(map(brat_type, find_given(nlp, assigned))))
 
 
 def safe_name(note_id: str) -> str:

@@ -42,13 +42,23 @@ def check_confidence(nlp: Language, else_do: str) -> None:
 
     else_do (str): What to do then, but for training.
     """
-    components = map(nlp.get_pipe, find_givers(nlp, CONFIDENCE))
-    if not any(getattr(component, "cfg", {}).get("calibration") for component in components):
+    if not gives_confidence(nlp):
         name = f"{nlp.meta['lang']}_{nlp.meta['name']}"
         raise InputError(
             f"{name} gives no confidence, for it was not calibrated: {else_do}, or train it with dev notes in which"
             " mentions are found, 50 at least, with right and wrong ones among them."
         )
+
+
+def gives_confidence(nlp: Language) -> bool:
+    """Whether the mentions that a pipeline finds have a calibrated confidence."""
+    components = map(nlp.get_pipe, find_givers(nlp, CONFIDENCE))
+    return any(getattr(component, "cfg", {}).get("calibration") for component in components)
+
+
+def find_given(nlp: Language, assigned: str) -> list[str]:
+    """What the components of a pipeline that assign something can give, in the order of the alphabet."""
+    return sorted({label for name in find_givers(nlp, assigned) for label in nlp.pipe_labels.get(name, [])})
 
 
 def find_givers(nlp: Language, assigned: str) -> list[str]:

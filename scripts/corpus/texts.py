@@ -239,15 +239,23 @@ def _checked_text(row: Row, max_chars: int) -> str:
     """RAISES (Unreadable): There is no text, or it cannot be taken; an empty one can."""
     if row.fault or row.text is None:
         raise Unreadable(row.fault or "no text")
-    if not isinstance(row.text, str):
+    return check_text(row.text, max_chars)
+
+
+def check_text(text: object, max_chars: int) -> str:
+    """The text of a note, if it can be annotated; an empty one can.
+
+    RAISES (Unreadable): It cannot.
+    """
+    if not isinstance(text, str):
         raise Unreadable("the text is no text")
-    if len(row.text) > max_chars:
+    if len(text) > max_chars:
         raise Unreadable(_too_long(max_chars))
-    if not _encodes(row.text):
+    if not _encodes(text):
         raise Unreadable("not UTF-8")
-    if "\0" in row.text:
-        raise Unreadable("null bytes (UTF-16?)", row.text.count("\n", 0, row.text.index("\0")) + 1)
-    return row.text
+    if "\0" in text:
+        raise Unreadable("null bytes (UTF-16?)", text.count("\n", 0, text.index("\0")) + 1)
+    return text
 
 
 def _too_long(max_chars: int) -> str:

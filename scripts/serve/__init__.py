@@ -1,0 +1,1 @@
+"""Trained pipelines are served over HTTP, and looked at on a page."""
