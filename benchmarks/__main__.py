@@ -22,6 +22,7 @@ COMMANDS = (
     "speed annotate albert-base --share 0.03 --sentences {bc5cdr}",
     "speed components {model}",
     "memory {model}",
+    "serve {model}",
     "assertions {model}",
     "confidence {model}",
     "review {encoder}",

@@ -12,7 +12,7 @@ import srsly
 from tests.paths import ROOT
 
 STAGES = ("annotate", "clean", "compare", "convert", "distill", "evaluate", "export", "package", "pretrain", "publish",
-          "review", "train", "visualize")  # fmt: skip
+          "review", "serve", "train", "visualize")  # fmt: skip
 # Each room and what it may import beside itself, from the top down.
 LEAVES = ("archives", "cli", "encoders", "files", "machine", "masking")
 ALLOWED = {
@@ -26,7 +26,8 @@ ALLOWED = {
 }
 # Leaves that only wire a command to its reader: a change of them changes no result.
 WIRING = {"cli", "files", "functions", "machine"}
-HEAVY = ("torch", "spacy", "thinc", "transformers", "spacy_transformers", "matplotlib", "seqeval", "huggingface_hub")
+HEAVY = ("torch", "spacy", "thinc", "transformers", "spacy_transformers", "matplotlib", "seqeval", "huggingface_hub",
+         "fastapi", "uvicorn")  # fmt: skip
 PROJECT = srsly.read_yaml(ROOT / "project.yml")
 
 

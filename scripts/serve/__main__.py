@@ -43,12 +43,12 @@ def main(
 
     if not (token or no_token or is_loopback(host)):
         raise InputError(f"{host} is seen by others: give --token-file, or --no-token if they may all ask.")
-    bound = bind(host, port)
-    hosts = [name.lower() for name in (*names_of(host, is_loopback(host)), *allowed_host)]
-    msg.info(f"Loading {', '.join(names)}")
-    pipelines = {name: load_pipeline(model) for name, model in names.items()}
-    service = Service(pipelines, Limits(max_chars, max_bytes, max_waiting, timeout))
-    serve(configure(create_app(service, hosts, token), service, ssl_certfile, ssl_keyfile), service, bound)
+    with bind(host, port) as bound:
+        msg.info(f"Loading {', '.join(names)}")
+        pipelines = {name: load_pipeline(model) for name, model in names.items()}
+        service = Service(pipelines, Limits(max_chars, max_bytes, max_waiting, timeout))
+        hosts = [name.lower() for name in (*names_of(host, is_loopback(host)), *allowed_host)]
+        serve(configure(create_app(service, hosts, token), service, ssl_certfile, ssl_keyfile), service, bound)
 
 
 def check_numbers(max_chars: int, max_bytes: int, max_waiting: int, timeout: float) -> None:
@@ -60,7 +60,7 @@ def check_numbers(max_chars: int, max_bytes: int, max_waiting: int, timeout: flo
 
 
 def name_models(models: list[str]) -> dict[str, str]:
-    """By the name that requests choose it by, each model: that of a package, else of the folder, training/NAME/model-best.
+    """Each model by the name that requests choose it by: that of a package or folder; training/NAME/model-best is NAME.
 
     RAISES (InputError): Two have the same name.
     """
@@ -69,7 +69,7 @@ def name_models(models: list[str]) -> dict[str, str]:
         path = Path(model)
         name = path.resolve().parent.name if path.name in ("model-best", "model-last") else path.name
         if name in names:
-            raise InputError(f"{names[name]} and {model} would both be called '{name}': give one, or rename its folder.")
+            raise InputError(f"{names[name]} and {model} would both be called '{name}': rename the folder of one.")
         names[name] = model
     return names
 

@@ -133,7 +133,8 @@ def create_app(service: Service, hosts: Sequence[str], token: bytes = b"") -> Gu
             yield
 
     problems: dict[int | str, dict[str, Any]] = {
-        status: {"model": ProblemOut, "content": {MEDIA_TYPE: {}}} for status in (400, 401, 404, 408, 413, 422, 503, 504)
+        status: {"model": ProblemOut, "content": {MEDIA_TYPE: {}}}
+        for status in (400, 401, 404, 408, 413, 422, 500, 503, 504)
     }
     app = FastAPI(
         title="medner",

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from spacy.language import Language
+from spacy.pipeline import TrainablePipe
 
 from scripts.corpus.pipelines import count_words, encoder_name, find_given, gives_confidence
 from scripts.machine import describe_machine
@@ -28,7 +29,7 @@ def describe(name: str, nlp: Language) -> dict[str, Any]:
     encoders = [
         shim
         for _, pipe in nlp.components
-        for node in (pipe.model.walk() if hasattr(pipe, "model") else ())
+        for node in (pipe.model.walk() if isinstance(pipe, TrainablePipe) else ())
         for shim in node.shims
         if hasattr(shim, "precision")
     ]

@@ -19,6 +19,7 @@ FILES = {
     "/": ("index.html", "text/html"),
     "/page.js": ("page.js", "text/javascript"),
     "/page.css": ("page.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample" / "concepts" / "test" / "docs"
 SAMPLE_NOTES = 12

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +103,15 @@ def bind(host: str, port: int) -> socket.socket:
     RAISES (InputError): The address is none of this machine's, or the port is taken.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind, protocol)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with ExitStack() as stack:
+            bound = stack.enter_context(socket.socket(family, kind, protocol))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((address[0], port, *address[2:]))
+            stack.pop_all()
+            return bound
     except (OSError, OverflowError) as error:
         raise InputError(f"{host}, port {port} cannot be used ({error}): give others with --host and --port.") from None
-    return bound
 
 
 def is_loopback(host: str) -> bool:

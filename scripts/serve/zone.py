@@ -1,4 +1,4 @@
-"""A memory zone of spaCy's that several threads share, so that a pipeline forgets the words of the notes it has read."""
+"""A memory zone of spaCy's that several threads share, so that a pipeline forgets the words of notes."""
 
 import threading
 from collections.abc import Iterator

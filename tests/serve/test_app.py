@@ -209,8 +209,8 @@ def test_what_is_too_much_is_refused(narrow: Client):
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(narrow: Client):
     with narrow.connect(post(b"", length=10**9)) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
-    chunked = b"POST /annotate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
-    with narrow.connect(chunked + b"400\r\n" + b"a" * 1024 + b"\r\n") as connection:
+    head = b"POST /annotate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    with narrow.connect(head + b"transfer-encoding: chunked\r\n\r\n400\r\n" + b"a" * 1024 + b"\r\n") as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
 

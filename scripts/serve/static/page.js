@@ -105,6 +105,7 @@ function compare(answers) {
 
 const isShown = (ent) =>
   !hidden.has(ent.label) && (ent.confidence === null || ent.confidence >= Number($("least").value));
+const isLow = (ent) => ent.confidence !== null && ent.confidence < settings.low;
 const shown = ({ ents }) => ents.filter(isShown);
 const named = (assertion) => (assertion ?? "").replaceAll("_", " ");
 const sure = (ent) => (ent.confidence === null ? "" : ent.confidence.toFixed(2));
@@ -124,9 +125,10 @@ function draw() {
   const differ = answers.length > 1;
   shownRows = ROWS;
   $("result").hidden = false;
-  $("asks-differ").hidden = !differ;
+  $("asks-differ").hidden = $("says-differ").hidden = !differ;
   if (!differ) $("differ").checked = false;
   $("asks-confidence").hidden = !answers.some(({ ents }) => ents.some((ent) => ent.confidence !== null));
+  $("says-low").hidden = !answers.some(({ ents }) => ents.some(isLow));
   drawLegend();
   $("notes").replaceChildren(...answers.map(drawNote));
   refresh();
@@ -156,7 +158,7 @@ function drawLegend() {
 const colour = (label) => (Object.hasOwn(settings.colours, label) ? settings.colours[label] : "#dddddd");
 
 function drawNote(answer) {
-  const lines = element("div", { className: "lines" });
+  const lines = element("div", { className: "lines", tabIndex: 0, role: "region", ariaLabel: `Note as ${answer.model} reads it` });
   const drawn = { line: element("div", { className: "line" }) };
   const write = (text, place) => {
     // A mention goes on in the next line, as brat has it.
@@ -188,9 +190,9 @@ function drawMark(answer, ent, part) {
   const label = element("small", { textContent: ent.label });
   if (ent.assertion && ent.assertion !== "present") label.append(element("span", { textContent: `, ${named(ent.assertion)}` }));
   const mark = element("mark", { tabIndex: -1 }, element("span", { className: "said", textContent: part }), label);
-  mark.style.background = colour(ent.label);
+  mark.style.backgroundColor = colour(ent.label);
   mark.classList.toggle("absent", ent.assertion === "absent");
-  mark.classList.toggle("low", ent.confidence !== null && ent.confidence < settings.low);
+  mark.classList.toggle("low", isLow(ent));
   mark.classList.toggle("differs", ent.differs);
   mark.mention = ent;
   answer.marks.push(mark);
