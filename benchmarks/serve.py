@@ -186,7 +186,7 @@ async def ask_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, c
         await asyncio.sleep(0.2)
     found = {(e["start"], e["end"], e["label"], e["assertion"]) for e in json.loads(body).get("ents", [])}
     other = len(found ^ set(case.ents))
-    return other if status == 200 and other <= max(2, ROUNDING * len(case.ents)) else None
+    return other if status == 200 and other <= max(1, ROUNDING * len(case.ents)) else None
 
 
 async def ask_for(port: int, cases: Sequence[Case], clients: int, seconds: float) -> Load:
@@ -252,7 +252,7 @@ async def drip(port: int, data: bytes) -> str:
 async def slow_loris(port: int) -> str:
     head = b"POST /annotate HTTP/1.1\r\nhost: localhost\r\n" * 9
     said = await asyncio.gather(*(drip(port, head) for _ in range(200)))
-    return f"200 x {sorted(set(said))[0]}"
+    return ", ".join(f"{said.count(one)} x {one}" for one in sorted(set(said)))
 
 
 async def half_sent(port: int) -> str:

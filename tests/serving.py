@@ -30,21 +30,23 @@ install_extensions()
 
 
 class Gate:
-    """Where a note with the word "slow" waits until the test lets it go on.
+    """Where notes with the words "slow" and "later" wait until the test lets them go on.
 
     entered: Set once a note waits.
+    open, open_later: To be set.
     read: The notes that came to it.
     """
 
     def __init__(self, nlp: Language, name: str) -> None:
-        self.entered, self.open = threading.Event(), threading.Event()
+        self.entered, self.open, self.open_later = threading.Event(), threading.Event(), threading.Event()
         self.read: list[str] = []
 
     def __call__(self, doc: Doc) -> Doc:
         self.read.append(doc.text)
-        if "slow" in doc.text:
-            self.entered.set()
-            assert self.open.wait(SECONDS)
+        for word, event in (("slow", self.open), ("later", self.open_later)):
+            if word in doc.text:
+                self.entered.set()
+                assert event.wait(SECONDS)
         if "raises" in doc.text:
             raise ValueError(f"Cannot do: {doc.text}")
         for ent in doc.ents:

@@ -211,12 +211,10 @@ def _to_text(found: _Found, max_chars: int) -> Text | Failure:
         text = _checked_text(found.row, max_chars)
         if not text:
             raise Unreadable("no text")
-        _check_id(note_id)
+        check_id(note_id)
         return Text(note_id, text, found.file, found.row.line)
     except Unreadable as error:
-        # Half a character (a lone surrogate) could not be written into errors.jsonl.
-        note_id = note_id.encode("utf8", "backslashreplace").decode("utf8")
-        return Failure(note_id, found.file, found.row.line or error.line, error.reason)
+        return Failure(printable_id(note_id), found.file, found.row.line or error.line, error.reason)
 
 
 def _id_of(found: _Found) -> str:
@@ -228,11 +226,17 @@ def _id_of(found: _Found) -> str:
     return str(row.id)
 
 
-def _check_id(note_id: str) -> None:
+def check_id(note_id: str) -> None:
+    """RAISES (Unreadable): It is no name for a note."""
     if not note_id:
         raise Unreadable("no id")
     if _CONTROL.search(note_id) or not _encodes(note_id):
         raise Unreadable("the id holds control characters")
+
+
+def printable_id(note_id: str) -> str:
+    """An id that can be written: half a character, a lone surrogate, could not be."""
+    return note_id.encode("utf8", "backslashreplace").decode("utf8")
 
 
 def _checked_text(row: Row, max_chars: int) -> str:

@@ -1,13 +1,15 @@
 """A pipeline that many requests use at once: notes that come together are computed together.
 
-spaCy's `nlp` is used by several threads here. Of what it changes while it reads, words and the tokenizer's cache are
-changed by compiled code that holds the interpreter's lock, and the encoder's cores serve all threads in turn; what must
-not be done beside another thread is to leave a memory zone, which `SharedZone` sees to.
+spaCy's `nlp` is used by several threads here. What it changes while it reads are words and the tokenizer's cache, by
+one thread at a time, and the memory zone that holds them, which must not be left beside another thread: `zone` sees to
+both. The encoder's cores serve all threads in turn.
 """
 
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import srsly
@@ -18,7 +20,7 @@ from scripts.corpus.failures import failure_of
 from scripts.corpus.jsonl import to_row
 from scripts.corpus.pipelines import count_words
 from scripts.corpus.processes import annotate
-from scripts.corpus.texts import Failure, Text
+from scripts.corpus.texts import Failure, Text, printable_id
 from scripts.serve.problems import to_json
 from scripts.serve.turns import Turns
 from scripts.serve.zone import SharedZone
@@ -48,10 +50,11 @@ class Answer(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
-class Waiting(NamedTuple):
-    """A note, and who waits for what becomes of it."""
+@dataclass
+class Waiting:
+    """A note, until it is answered or nobody waits for it any more, and who does."""
 
-    note: Text
+    note: Text | None
     answer: "asyncio.Future[Answer]"
 
 
@@ -83,8 +86,9 @@ class Annotator:
         await asyncio.gather(*self._lanes, return_exceptions=True)
 
     @property
-    def is_full(self) -> bool:
-        return self.waiting >= self.most_waiting
+    def is_alive(self) -> bool:
+        """Whether notes are computed."""
+        return bool(self._lanes) and not any(lane.done() for lane in self._lanes)
 
     def submit(self, who: object, notes: Sequence[Text]) -> list["asyncio.Future[Answer]"]:
         """Let notes be annotated. A future that is cancelled frees its note, unless that is being computed already.
@@ -97,10 +101,11 @@ class Annotator:
         answers = []
         for note in notes:
             answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            answer.add_done_callback(self._count_answered)
+            waiting = Waiting(note, answer)
+            answer.add_done_callback(partial(self._forget, waiting))
             self.waiting += 1
             short = len(note.text) <= SHORT_CHARS
-            self._queues[short].add(id(who), Waiting(note, answer))
+            self._queues[short].add(id(who), waiting)
             self._arrived[short].set()
             answers.append(answer)
         return answers
@@ -117,7 +122,8 @@ class Annotator:
             for answer in answers:
                 answer.cancel()
 
-    def _count_answered(self, answer: "asyncio.Future[Answer]") -> None:
+    def _forget(self, waiting: Waiting, answer: "asyncio.Future[Answer]") -> None:
+        waiting.note = None
         self.waiting -= 1
 
     async def _run(self, short: bool) -> None:
@@ -131,26 +137,27 @@ class Annotator:
                 batch = queue.take(BATCH_CHARS, BATCH_NOTES if short else 1)
                 if not queue:
                     arrived.clear()
-                if batch:
-                    self.computing += 1
-                    found = await loop.run_in_executor(executor, self._compute, [note for note, _ in batch])
+                notes = [waiting.note for waiting in batch if waiting.note]
+                if notes:
+                    self.computing += 1  # for good, if the service ends meanwhile
+                    found = await loop.run_in_executor(executor, self._compute, notes, not short)
                     self.computing -= 1
-                    for (_, answer), what in zip(batch, found, strict=True):
-                        if not answer.done():
-                            answer.set_result(what)
+                    for waiting, answer in zip(batch, found, strict=True):
+                        if not waiting.answer.done():
+                            waiting.answer.set_result(answer)
         finally:
             executor.shutdown(wait=False)
 
-    def _compute(self, notes: Sequence[Text]) -> list[Answer]:
+    def _compute(self, notes: Sequence[Text], long: bool) -> list[Answer]:
         try:
-            with self._zone.reading(sum(len(note.text) for note in notes)):
+            with self._zone.reading(sum(len(note.text) for note in notes), long):
                 return [_to_answer(note, found) for note, found in annotate(self.nlp, notes)]
         except Exception as error:  # not of a note, such as when no memory is left: whoever waits has to know
             return [_to_answer(note, failure_of(note, "the pipeline failed", error)) for note in notes]
 
 
 def _count_chars(waiting: Waiting) -> int:
-    return len(waiting.note.text)
+    return len(waiting.note.text) if waiting.note else 0
 
 
 def _is_wanted(waiting: Waiting) -> bool:
@@ -171,4 +178,4 @@ def _to_answer(note: Text, found: Doc | Failure) -> Answer:
 
 def refuse(note_id: str, status: int, detail: str) -> Answer:
     """The answer to a note that is not annotated; `detail` says why."""
-    return Answer(srsly.json_dumps({"id": note_id, "problem": to_json(status, detail)}), detail)
+    return Answer(srsly.json_dumps({"id": printable_id(note_id), "problem": to_json(status, detail)}), detail)

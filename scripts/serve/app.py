@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from scripts.corpus.failures import place_of
-from scripts.corpus.texts import Text, Unreadable, check_text
+from scripts.corpus.texts import Text, Unreadable, check_id, check_text
 from scripts.serve.annotator import Annotator, Answer, Full, refuse
 from scripts.serve.facts import describe
 from scripts.serve.guard import Guard
@@ -52,6 +52,11 @@ class Service:
             self.metrics.watch(name, annotator)
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it takes notes."""
+        return not self.stopping.is_set() and all(annotator.is_alive for annotator in self.annotators.values())
+
+    @property
     def is_computing(self) -> bool:
         """Whether a thread computes still."""
         return any(annotator.computing for annotator in self.annotators.values())
@@ -73,6 +78,7 @@ class Service:
         RAISES (Problem): It cannot.
         """
         try:
+            check_id(note_id)
             return Text(note_id, check_text(text, self.limits.max_chars), "")
         except Unreadable as error:
             status = 413 if len(text) > self.limits.max_chars else 422
@@ -83,8 +89,6 @@ class Service:
 
         RAISES (Problem): Too many notes wait, or it takes too long.
         """
-        if len(notes) > self.limits.max_waiting:
-            raise Problem(413, f"More than {self.limits.max_waiting:,} notes in one request: use {STREAM}.")
         annotator = self.annotators[model]
         try:
             answers = await self._while_wanted(request, annotator.annotate(notes))
@@ -143,6 +147,7 @@ def create_app(service: Service, hosts: Sequence[str], token: bytes = b"") -> Gu
         lifespan=lifespan,
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
         # Spans could hold what clients sent.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         dependencies=[Depends(HTTPBearer(auto_error=False))] if token else [],  # the guard checks it
@@ -203,7 +208,7 @@ def _add_routes(app: FastAPI, service: Service, problems: dict[int | str, dict[s
     @app.get("/health", responses={200: {"model": Health}, 503: {"model": Health}})
     async def health() -> Response:
         """Whether the service runs, and whether it takes notes; asked without a token."""
-        ready = not service.stopping.is_set()
+        ready = service.is_ready
         return JSONResponse({"live": True, "ready": ready}, 200 if ready else 503)
 
     @app.get("/model", responses=problems)
@@ -219,6 +224,8 @@ def _add_routes(app: FastAPI, service: Service, problems: dict[int | str, dict[s
 
 async def _annotate_all(request: Request, service: Service, name: str, body: NotesIn) -> list[str]:
     """The answers to several notes, those that cannot be taken among them."""
+    if len(body.texts) > service.limits.max_waiting:
+        raise Problem(413, f"More than {service.limits.max_waiting:,} notes in one request: use {STREAM}.")
     lines: list[str | None] = []
     notes: list[Text] = []
     for place, listed in enumerate(body.texts, start=1):

@@ -68,20 +68,27 @@ class Guard:
             ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
-        refusal = self._refuse(Headers(scope=scope), scope["path"])
+        refusal = self._refuse(Headers(scope=scope), scope["path"], (scope["server"] or ("",))[0])
         try:
             await (refusal or self._app)(scope, self._limited(scope["path"], receive), send_on)
+        except asyncio.CancelledError:  # the service ends, and has waited as long as it may
+            if not status:
+                await to_response(503, "The service ends.")(scope, receive, send_on)
         except Exception as error:  # its message may quote a note
-            msg.fail(f"{scope['method']} {_route(scope)} failed ({type(error).__name__}, {place_of(error)})")
+            msg.fail(f"{_route(scope)} failed ({type(error).__name__}, {place_of(error)})")
             if not ended:
                 raise RuntimeError("the answer ends here") from None  # closes the connection
         finally:
             self._metrics.count_request(_route(scope), status, time.perf_counter() - begun)
 
-    def _refuse(self, headers: Headers, path: str) -> Response | None:
-        """The answer to a request that is not let in; None for one that is."""
+    def _refuse(self, headers: Headers, path: str, server: str) -> Response | None:
+        """The answer to a request that is not let in; None for one that is.
+
+        server (str): The address of this machine at which it came in.
+        """
         host = headers.get("host", "")
-        if _name(host) not in self._hosts:
+        # The address at which the request came in is one that nobody else's name can stand for.
+        if _name(host) not in (*self._hosts, server):
             return to_response(421, "The service is not called by this name: see --allowed-host.")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
@@ -104,22 +111,22 @@ class Guard:
     def _limited(self, path: str, receive: Receive) -> Receive:
         """Receive a body, and raise where it is too large or does not come in time; afterwards only wait."""
         seconds, endless = self._limits.timeout, path in self._endless
-        deadline, size, ended = time.monotonic() + seconds, 0, False
+        begun, size, ended = time.monotonic(), 0, False
 
         async def receive_limited() -> Message:
-            nonlocal deadline, size, ended
+            nonlocal size, ended
             if ended:
                 return await receive()
+            left = seconds if endless else max(0.0, begun + seconds - time.monotonic())
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
+                message = await asyncio.wait_for(receive(), left)
             except TimeoutError:
+                ended = True
                 raise Problem(408, f"The request did not come in within {seconds:g} seconds.") from None
             ended = not message.get("more_body", False)
-            if endless:
-                deadline = time.monotonic() + seconds
-                return message
             size += len(message.get("body", b""))
-            if size > self._limits.max_bytes:
+            if size > self._limits.max_bytes and not endless:
+                ended = True
                 raise self._too_large()
             return message
 

@@ -50,6 +50,8 @@ def from_validation(errors: Sequence[Mapping[str, Any]]) -> Response:
     """
     if any(error["type"] == "json_invalid" for error in errors):
         return to_response(400, "The body is no JSON.")
+    if any(error["type"] == "too_long" for error in errors):
+        return to_response(413, "Too many notes in one request: send them as a stream.")
     detail = 'Send {"text": "..."} or {"texts": [{"id": "...", "text": "..."}, ...]} as application/json.'
     pointed = {(_pointer(error["loc"]), error["msg"]): None for error in errors}
     return to_response(422, detail, errors=[{"pointer": place, "detail": why} for place, why in pointed][:10])

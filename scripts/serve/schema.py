@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 NoteId = Annotated[str | int, Field(description="A name of the note's own, which comes back with the answer")]
+MOST_NOTES = 10_000  # of a request, whatever is allowed to wait: more have no place in memory
 _TEXT = "She denies chest pain . EKG was normal ."
 _MENTION = {
     "start": 11, "end": 21, "label": "problem", "text": "chest pain", "confidence": 0.97, "assertion": "absent",
@@ -35,7 +36,7 @@ class NotesIn(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"texts": [{"id": "a", "text": _TEXT}]}]})
 
-    texts: list[ListedNote]
+    texts: Annotated[list[ListedNote], FailFast(), Field(max_length=MOST_NOTES)]
 
 
 class Mention(BaseModel):

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from wasabi import msg
 
 from scripts.cli import InputError
+from scripts.runtime.libc import return_freed_blocks
 from scripts.serve.app import Service
 from scripts.serve.guard import HEADERS, Guard
 from scripts.serve.problems import to_response
@@ -50,12 +51,20 @@ class Protocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self.loop.call_later(READ_SECONDS, self.transport.abort)
+        self._watch_reader(self.transport.get_write_buffer_size() + 1)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._unread is not None:
             self._unread.cancel()
+
+    def _watch_reader(self, before: int) -> None:
+        """Abort if the client has read nothing since a time when so many bytes waited for it."""
+        left = self.transport.get_write_buffer_size()
+        if left >= before:
+            self.transport.abort()
+        else:
+            self._unread = self.loop.call_later(READ_SECONDS, self._watch_reader, left)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, or too long a header; what was sent is not repeated."""
@@ -76,7 +85,9 @@ class Protocol(H11Protocol):
         self._waiting = self.loop.call_later(HEADER_SECONDS, self._close_without_request)
 
     def _close_without_request(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if self.transport.get_write_buffer_size():  # of an answer that is being read still
+            self._wait_for_header()
+        elif self.cycle is None or self.cycle.response_complete:
             self.transport.abort()
 
 
@@ -140,7 +151,7 @@ def configure(app: Guard, service: Service, certificate: Path | None = None, key
         server_header=False,
         backlog=BACKLOG,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-        timeout_graceful_shutdown=int(service.limits.timeout) + 1,
+        timeout_graceful_shutdown=int(2 * service.limits.timeout) + 1,  # to come in, and to be answered
         **settings,
     )
     for name in ("uvicorn.error", "asyncio"):
@@ -160,6 +171,7 @@ def serve(config: uvicorn.Config, service: Service, bound: socket.socket) -> Non
     bound (socket.socket): As `bind` gives it.
     """
     _allow_connections()
+    return_freed_blocks()
     host, port, *_ = bound.getsockname()
     address = f"http{'s' if config.is_ssl else ''}://{f'[{host}]' if ':' in host else host}:{port}/"
     # uvicorn raises them again after it has ended in good order.

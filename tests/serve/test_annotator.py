@@ -60,9 +60,9 @@ def test_notes_that_come_together_are_computed_together(monkeypatch):
     sizes = []
     compute = Annotator._compute
 
-    def note_size(self: Annotator, notes: list[Text]) -> list:
+    def note_size(self: Annotator, notes: list[Text], long: bool) -> list:
         sizes.append(len(notes))
-        return compute(self, notes)
+        return compute(self, notes, long)
 
     monkeypatch.setattr(Annotator, "_compute", note_size)
     monkeypatch.setattr(annotators, "SHORT_LANES", 1)
@@ -97,10 +97,10 @@ def test_no_more_notes_wait_than_may():
         await wait_for(gate.entered)
         with pytest.raises(Full):
             await annotator.annotate(notes_of("EKG", "EKG"))
-        assert annotator.waiting == 3 and not annotator.is_full
+        assert annotator.waiting == 3
         waiting.append(asyncio.create_task(annotator.annotate(notes_of("EKG"))))
         await asyncio.sleep(0)
-        assert annotator.is_full
+        assert annotator.waiting == 4
         gate.open.set()
         await asyncio.gather(*waiting)
         assert len(await annotator.annotate(notes_of(*["EKG"] * 4))) == 4
@@ -118,9 +118,11 @@ def test_what_nobody_waits_for_any_more_is_not_computed(monkeypatch):
         kept = asyncio.create_task(annotator.annotate(notes_of("kept")))
         await asyncio.sleep(0)
         assert annotator.waiting == 4
+        queue = next(iter(annotator._queues[True]._queues.values()))
+        assert [item.note.text for item in queue if item.note] == ["left one", "left two"]
         left.cancel()
         await asyncio.gather(left, return_exceptions=True)
-        assert annotator.waiting == 2
+        assert annotator.waiting == 2 and not any(item.note for item in queue)  # nor is its text kept
         gate.open.set()
         await asyncio.gather(first, kept)
         assert gate.read == ["slow", "kept"]

@@ -73,6 +73,11 @@ def test_a_model_is_chosen_by_its_name(client: Client):
         ('{"quendrick": "zorblattin"}', 422, "Send {"),
         ('{"texts": [{"id": [], "text": "quendrick"}]}', 422, "Send {"),
         ('"quendrick"', 422, "Send {"),
+        ('{"text": "EKG", "id": "\\ud800"}', 422, "The note cannot be taken: the id holds control characters."),
+        ('{"text": "EKG", "id": "a\\nb"}', 422, "The note cannot be taken: the id holds control characters."),
+        ('{"texts": [' + '{"text": ""},' * 10_000 + '{"text": ""}]}', 413, "Too many notes in one request"),
+        ('{"texts": [' + '{"text": ""},' * 2_000 + '{"text": ""}]}', 413, "More than 1,000 notes in one request"),
+        ('{"texts": [' + "1," * 300_000 + "1]}", 422, "Send {"),
         ("", 422, "Send {"),
     ],
 )  # fmt: skip
@@ -81,6 +86,27 @@ def test_bad_input_is_told_without_a_word_of_it(client: Client, body, status, sa
     found, detail = problem_of(answer)
     assert found == status and detail.startswith(said)
     assert not any(word.encode() in answer.body for word in PLANTED)
+
+
+def test_an_id_that_cannot_be_written_does_no_harm(client: Client):
+    for _ in range(5):  # more than there are lanes
+        texts = '{"texts": [{"id": "\\ud800", "text": "EKG"}, {"id": "\\udfff", "text": "a\\u0000"}, {"text": "EKG"}]}'
+        notes = client.ask("/annotate", texts).json["notes"]
+        assert [note.get("problem", {}).get("status") for note in notes] == [422, 422, None]
+        assert notes[0]["id"] == "\\ud800"
+        line = client.ask("/annotate/stream", '{"id": "\\ud800", "text": "EKG"}\n').json
+        assert line["problem"]["status"] == 422
+    assert client.ask("/annotate", {"text": "EKG"}).status == 200
+    assert client.ask("/health").json == {"live": True, "ready": True}
+
+
+def test_a_service_whose_thread_is_gone_is_not_ready():
+    with running({"rules": make_pipeline()}) as client:
+        lane = client.service.annotators["rules"]._lanes[0]
+        lane.get_loop().call_soon_threadsafe(lane.cancel)
+        deadline = time.monotonic() + SECONDS
+        while client.ask("/health").status != 503:
+            assert time.monotonic() < deadline
 
 
 def test_where_a_body_is_wrong_is_pointed_at(client: Client):
@@ -92,6 +118,7 @@ def test_what_is_not_there_is_a_problem_too(client: Client):
     assert problem_of(client.ask("/zorblattin")) == (404, "Not Found")
     assert problem_of(client.ask("/annotate")) == (405, "Method Not Allowed")
     assert problem_of(client.ask("/annotate", "{}", headers={"content-type": "text/plain"}))[0] == 422
+    assert problem_of(client.ask("/annotate/", {"text": "EKG"})) == (404, "Not Found")
     for path in ("/docs", "/redoc"):  # which would load scripts from elsewhere
         assert client.ask(path).status == 404
 
@@ -159,12 +186,17 @@ def test_no_word_of_a_note_is_kept_or_written(capfd, caplog, tmp_path, monkeypat
         for body in (text, {"text": f"raises {text}"}, {"text": text * 100}, {"text": f"{text}\0"}, {PLANTED[0]: text}):
             said.append(client.ask("/annotate", body).body)
             said.append(client.ask("/annotate/stream", f"{json.dumps(body)}\n").body)
+        client.ask("/annotate", {"text": "EKG", "id": text})  # which comes back
+        client.ask("/annotate/stream", json.dumps({"text": text, "id": f"{text}\n"}))
+        said.append(client.ask("/health", method=PLANTED[0].upper(), headers={"x": PLANTED[1]}).body)
+        said.append(client.ask(f"/annotate/stream?model={PLANTED[0]}", "{}\n").body)
         said.append(client.ask(f"/{PLANTED[0]}?{PLANTED[1]}={PLANTED[2]}").body)
         with client.connect(f"{text}\r\n\r\n".encode()) as connection:
             said.append(connection.recv(10_000))
         said += [client.ask(path).body for path in ("/metrics", "/model", "/page.json")]
         assert not any(word in nlp.vocab.strings for word in PLANTED)
     printed = capfd.readouterr()
+    assert PLANTED[0].upper() not in printed.out + printed.err + caplog.text
     said += [printed.out.encode(), printed.err.encode(), caplog.text.encode()]
     for word in PLANTED:
         assert not any(word.encode() in what for what in said), word
@@ -182,7 +214,7 @@ def test_a_fault_of_the_service_is_told_without_the_words_that_it_met(monkeypatc
         assert (status, detail[:24]) == (500, "The service failed at te") and "quendrick" not in detail
         assert client.ask("/annotate", {"text": "EKG"}).status == 200
     printed = capfd.readouterr().out
-    assert "POST /annotate failed (ValueError, tests/serve/test_app.py:" in " ".join(printed.split())
+    assert "/annotate failed (ValueError, tests/serve/test_app.py:" in " ".join(printed.split())
     assert "quendrick" not in printed
 
 

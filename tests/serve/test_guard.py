@@ -1,11 +1,17 @@
 """Who may ask, and in which time a request has to come in."""
 
+import json
+import socket
 import time
+from contextlib import AbstractContextManager, suppress
 
 import pytest
 
+from scripts.serve import annotator as annotators
+from scripts.serve import server as servers
+from scripts.serve import stream as streams
 from scripts.serve.limits import Limits
-from tests.serving import Client, make_pipeline, post, running
+from tests.serving import SECONDS, Client, Gate, gate_of, make_pipeline, post, running
 
 TOKEN = b"zorblattin-90817263"
 SHOWN = {"authorization": f"Bearer {TOKEN.decode()}"}
@@ -35,7 +41,8 @@ def quick():
         ("evil.example", 421),
         ("ner.ward.example.evil.example", 421),
         ("evil.example/ner.ward.example", 421),
-        ("127.0.0.1", 421),
+        ("127.0.0.1:99", 200),  # at which it came in
+        ("127.0.0.2", 421),
         ("", 421),
     ],
 )
@@ -102,9 +109,91 @@ def test_a_request_that_does_not_come_in_is_given_up(quick: Client):
     assert quick.ask("/annotate", {"text": "EKG"}).status == 200
 
 
-def test_a_stream_that_says_nothing_any_more_is_given_up(quick: Client):
-    with quick.connect(post(b'{"text": "EKG"}\n{', 1000, "/annotate/stream")) as connection:
-        said = b""
-        while not said.endswith(b"0\r\n\r\n"):
-            said += connection.recv(1000)
-    assert said.startswith(b"HTTP/1.1 200 ") and b'"test"' in said and b'"status":408' in said
+def read_to_the_end(connection: socket.socket) -> bytes:
+    said = b""
+    while not said.endswith(b"0\r\n\r\n"):
+        part = connection.recv(100_000)
+        assert part
+        said += part
+    return said
+
+
+def open_in_turn(gate: Gate) -> None:
+    """Let two notes be answered after more time than one may take, each in its own."""
+    assert gate.entered.wait(SECONDS)
+    time.sleep(1.5)
+    gate.open.set()
+    time.sleep(1.5)
+    gate.open_later.set()
+
+
+SLOW = b'{"text": "EKG slow"}\n{"text": "EKG later"}\n'
+
+
+def test_a_stream_that_says_nothing_any_more_is_given_up_once_its_notes_are_answered(monkeypatch):
+    monkeypatch.setattr(annotators, "BATCH_NOTES", 1)
+    nlp = make_pipeline()
+    sent = post(SLOW + b"{", 1000, "/annotate/stream")
+    with running({"rules": nlp}, Limits(timeout=2)) as client, client.connect(sent) as connection:
+        open_in_turn(gate_of(nlp))
+        said = read_to_the_end(connection)
+    assert said.startswith(b"HTTP/1.1 200 ") and said.count(b'"label":"test"') == 2 and b'"status":408' in said
+
+
+def test_a_stream_may_wait_for_its_answers_longer_than_a_request_comes_in(monkeypatch):
+    monkeypatch.setattr(annotators, "BATCH_NOTES", 1)
+    monkeypatch.setattr(streams, "WINDOW", 1)
+    nlp = make_pipeline()
+    rest = b'{"text": "EKG"}\n' * 3
+    sent = post(SLOW + rest, len(SLOW + rest + rest), "/annotate/stream")
+    with running({"rules": nlp}, Limits(timeout=2)) as client, client.connect(sent) as connection:
+        open_in_turn(gate_of(nlp))
+        connection.sendall(rest)
+        said = read_to_the_end(connection)
+    assert said.count(b'"label":"test"') == 8 and b'"problem"' not in said
+
+
+LARGE = post(json.dumps({"texts": [{"text": "é" * 100_000}] * 30}, ensure_ascii=False).encode())
+LARGE_ANSWER = 30 * 600_000  # bytes, at least
+
+
+def ask_for_much(client: Client) -> AbstractContextManager[socket.socket]:
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    connection.settimeout(SECONDS)
+    connection.connect(("127.0.0.1", client.port))
+    connection.sendall(LARGE)
+    assert connection.recv(12) == b"HTTP/1.1 200"
+    return connection
+
+
+def test_an_answer_that_is_read_slowly_is_read_to_its_end(client: Client, monkeypatch):
+    monkeypatch.setattr(servers, "HEADER_SECONDS", 0.5)
+    monkeypatch.setattr(servers, "READ_SECONDS", 0.7)
+    with ask_for_much(client) as connection:
+        said = 0
+        for _ in range(5):
+            time.sleep(0.3)
+            for _ in range(30):
+                said += len(connection.recv(60_000))
+        while said < LARGE_ANSWER:
+            part = connection.recv(1_000_000)
+            assert part
+            said += len(part)
+
+
+def test_a_client_that_does_not_read_loses_its_connection(client: Client, monkeypatch):
+    monkeypatch.setattr(servers, "READ_SECONDS", 0.3)
+    with ask_for_much(client) as connection:
+        time.sleep(2)
+        said = 0
+        with suppress(ConnectionResetError):
+            while part := connection.recv(1_000_000):
+                said += len(part)
+    assert said < LARGE_ANSWER
+
+
+def test_a_connection_that_asks_nothing_is_closed(quick: Client, monkeypatch):
+    monkeypatch.setattr(servers, "HEADER_SECONDS", 0.3)
+    with quick.connect(b"GET /health HTTP/1.1\r\nhost: loc") as connection, suppress(ConnectionResetError):
+        assert connection.recv(100) == b""

@@ -72,9 +72,10 @@ def test_at_its_end_it_answers_what_it_has_takes_no_more_and_exits_with_0(model:
         assert ask(idle, "EKG")[0] == 200
         long = "EKG and chest pain . " * 20_000
         connection.request("POST", "/annotate", json.dumps({"text": long}), {"content-type": "application/json"})
+        deadline = time.monotonic() + SECONDS
         with closing(connect(port)) as other:
             while 'waiting_notes{model="rules"} 1.0' not in metrics(other):
-                assert process.poll() is None
+                assert process.poll() is None and time.monotonic() < deadline
         process.send_signal(end)
         response = connection.getresponse()
         assert (response.status, len(json.loads(response.read())["ents"])) == (200, 40_000)

@@ -235,6 +235,48 @@ def test_files_and_sample_notes_are_read(page: Page, both: Client, tmp_path: Pat
     expect(page.locator("#text")).to_have_value(both.ask(f"/samples/{name}").body.decode())
 
 
+def test_a_file_is_read_as_it_is_stored(page: Page, tmp_path: Path):
+    """With its line ends and byte-order mark, by which offsets are counted."""
+    path, text = tmp_path / "note.txt", "\ufeffPt has chest\r\n  pain .\r\nEKG\r\n"
+    path.write_bytes(text.encode())
+    page.set_input_files("#file", path)
+    expect(page.locator("mark")).to_have_count(3)
+    files = downloads(page, "brat", 2)
+    lines = ann_lines(text, make_pipeline()(text))
+    assert files == {"note.txt": text, "note.ann": "".join(f"{line}\n" for line in lines)}
+    path.write_bytes(b"chest pain \xff")
+    page.set_input_files("#file", path)
+    expect(page.locator("#problem")).to_have_text("The file is no text in UTF-8.")
+    expect(page.locator("#result")).to_be_hidden()
+
+
+def test_text_is_dropped_too(page: Page):
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.setData("text/plain", "EKG .");
+            document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+        }"""
+    )
+    expect(page.locator("mark")).to_have_count(1)
+
+
+def test_mentions_of_another_note_never_stand_beside_a_note(context: BrowserContext, both: Client):
+    page = context.new_page()
+    open_page(page, both)
+    read(page, "EKG .")
+    page.evaluate("document.querySelector('#text').value = 'a\\u0000'")
+    page.click("#annotate")
+    expect(page.locator("#problem")).to_contain_text("null bytes")
+    expect(page.locator("#result")).to_be_hidden()
+    expect(page.locator("mark")).to_have_count(0)
+    read(page, "EKG EKG .")
+    page.fill("#text", "")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#annotate")).to_be_enabled()
+    expect(page.locator("mark")).to_have_count(0)
+
+
 def test_what_goes_wrong_is_said(context: BrowserContext, both: Client):
     page = context.new_page()
     open_page(page, both)

@@ -1,6 +1,9 @@
 """Words of notes are forgotten, however many threads read, and never under a thread that reads."""
 
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from scripts.serve import zone as zones
 from scripts.serve.zone import SharedZone
@@ -60,3 +63,52 @@ def test_what_fails_in_a_zone_leaves_it():
     except LookupError:
         pass
     assert "quendrick" not in nlp.vocab.strings
+
+
+@contextmanager
+def switching_threads_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_add_no_word_twice():
+    """spaCy's table of words breaks if they do, after some thousands of times."""
+    nlp = make_pipeline()
+    SharedZone(nlp)
+    texts = [" ".join(f"zorblattin{number}x{word}" for word in range(50)) for number in range(200)]
+    threads = [threading.Thread(target=lambda: [nlp.make_doc(text) for text in texts]) for _ in range(4)]
+    with switching_threads_often():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(nlp.vocab) == len(list(nlp.vocab)) > 10_000
+
+
+def test_short_notes_do_not_wait_for_a_long_one_nor_a_long_one_for_ever(monkeypatch):
+    monkeypatch.setattr(zones, "MOST_CHARS", 10)
+    nlp = make_pipeline()
+    shared, entered = SharedZone(nlp), threading.Event()
+
+    def come(long: bool) -> None:
+        with shared.reading(1, long):
+            entered.set()
+
+    with shared.reading(50, long=True):
+        for _ in range(20):  # far beyond what one zone reads
+            with shared.reading(2):
+                pass
+        another = threading.Thread(target=come, args=(True,))
+        another.start()
+        assert not entered.wait(0.3)
+    another.join(30)
+    assert entered.is_set()
+    entered.clear()
+    with shared.reading(10):  # without a long one, others wait for a new zone, so that a long one gets in as well
+        another = threading.Thread(target=come, args=(False,))
+        another.start()
+        assert not entered.wait(0.3)
+    another.join(30)
+    assert entered.is_set()

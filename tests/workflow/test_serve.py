@@ -38,7 +38,7 @@ def served(models: dict):
 def test_what_many_clients_get_is_what_nlp_gives(workflow: Project, models: dict, served: Client):
     notes = [path.read_text(encoding="utf8") for path in sorted(workflow.path("assets/sample/concepts").rglob("*.txt"))]
     lines = [line for note in notes for line in note.splitlines() if line.strip()]
-    texts = [*lines[:60], *notes, "\n".join(notes * 3), "", " "]
+    texts = ["Mr. Zorblattin has chest pain .", *lines[:60], *notes, "\n".join(notes * 3), "", " "]
     asks = [(name, text) for text in texts for name in models]
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda ask: served.ask(f"/annotate?model={ask[0]}", {"text": ask[1]}), asks))
@@ -55,7 +55,7 @@ def test_what_many_clients_get_is_what_nlp_gives(workflow: Project, models: dict
                 assert given[key] == (None if ent._.get(key) is None else pytest.approx(ent._.get(key), abs=1e-4))
         found += len(ents)
     assert found > 100
-    assert not any(word in nlp.vocab.strings for nlp in models.values() for word in ("zorblattin",))
+    assert not any(word in nlp.vocab.strings for nlp in models.values() for word in ("Zorblattin",))
 
 
 def test_a_model_is_described(served: Client):

@@ -14,6 +14,7 @@ const element = (name, properties = {}, ...children) => {
 let settings = {};
 let token = ""; // only here, and gone with the page
 let asked = null; // what cancels the request that runs
+let opened = null; // {text, shown}: of a file, and how the text field shows it, with other line ends
 let answers = []; // {model, text, ents}, one a model
 let hidden = new Set(); // labels
 let order = { column: "start", down: false };
@@ -60,23 +61,29 @@ async function start() {
 
 async function submit() {
   asked?.abort();
+  clear();
   asked = new AbortController();
   const { signal } = asked;
-  const text = $("text").value;
-  if (!text.trim()) return tell("", "There is no note yet: paste one.");
+  const text = $("text").value === opened?.shown ? opened.text : $("text").value;
+  if (!text.trim()) {
+    $("annotate").disabled = false;
+    return tell("", "There is no note yet: paste one.");
+  }
   tell("Reading the note …");
   $("annotate").disabled = true;
   try {
     token = $("token").value.trim() || token;
     if (!settings.models) await start();
     const names = $("model").value === BOTH ? settings.models : [$("model").value];
-    answers = await Promise.all(names.map((name) => annotate(name, text, signal)));
+    const found = await Promise.all(names.map((name) => annotate(name, text, signal)));
+    if (signal.aborted) return;
+    answers = found;
     compare(answers);
     draw();
     const counts = answers.map(({ model, ents }) => `${model}: ${ents.length} mentions`);
     tell(counts.join(", "));
   } catch (error) {
-    if (error.name !== "AbortError") fail(error);
+    if (!signal.aborted) fail(error);
   } finally {
     if (asked.signal === signal) $("annotate").disabled = false;
   }
@@ -88,6 +95,14 @@ function fail(error) {
     $("token").focus();
   }
   tell("", error.status ? error.message : "The service cannot be reached.");
+}
+
+// What was found in another note must not stand beside this one.
+function clear() {
+  answers = [];
+  hideTip();
+  $("result").hidden = true;
+  for (const drawn of [$("notes"), $("legend"), $("meanings"), document.querySelector("tbody")]) drawn.replaceChildren();
 }
 
 function tell(status, problem = "") {
@@ -322,14 +337,19 @@ function asBrat(answer) {
 
 const length = (text, from, to) => Array.from(text.slice(from, to)).length;
 
+// Blanks are those of Python, as in `annotate --to brat`.
+const BLANKS = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+const leading = (text) => text.match(new RegExp(`^${BLANKS}*`))[0].length;
+const trailing = (text) => text.match(new RegExp(`${BLANKS}*$`))[0].length;
+
 function fragments(text, ent) {
   const parts = [];
   for (const match of text.slice(ent.from, ent.to).matchAll(/[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+/g)) {
-    const blank = match[0].length - match[0].trimStart().length;
-    const from = ent.from + match.index + (parts.length || match.index ? blank : 0);
-    const whole = ent.from + match.index + match[0].length;
-    const to = whole === ent.to ? whole : whole - (match[0].length - match[0].trimEnd().length);
-    if (match[0].trim()) parts.push([from, to]);
+    const [part] = match;
+    if (leading(part) === part.length) continue;
+    const start = ent.from + match.index;
+    const end = start + part.length;
+    parts.push([start + (match.index ? leading(part) : 0), end - (end === ent.to ? 0 : trailing(part))]);
   }
   return parts;
 }
@@ -362,16 +382,26 @@ async function copy() {
 async function open(file) {
   const size = settings.max_chars * 4;
   if (file.size > size) return tell("", `The file is larger than ${size.toLocaleString("en")} bytes.`);
-  $("text").value = await file.text();
+  try {
+    show(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer()));
+  } catch {
+    clear();
+    tell("", "The file is no text in UTF-8.");
+  }
+}
+
+function show(text) {
+  $("text").value = text;
+  opened = { text, shown: $("text").value };
   submit();
 }
 
 function forget() {
-  for (const field of [$("text"), $("token"), $("filter")]) field.value = "";
-  $("result").hidden = true;
-  $("notes").replaceChildren();
-  document.querySelector("tbody").replaceChildren();
-  answers = [];
+  asked?.abort();
+  clear();
+  tell("");
+  for (const field of [$("text"), $("token"), $("filter"), $("sample")]) field.value = "";
+  opened = null;
   token = "";
 }
 
@@ -383,15 +413,17 @@ $("sample").addEventListener("change", async () => {
   const name = $("sample").value;
   if (!name) return;
   try {
-    $("text").value = await (await get(`samples/${encodeURIComponent(name)}`)).text();
-    submit();
+    show(await (await get(`samples/${encodeURIComponent(name)}`)).text());
   } catch (error) { fail(error); }
 });
 for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
     $("text").classList.toggle("dropping", kind === "dragover");
-    if (kind === "drop" && event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+    if (kind !== "drop") return;
+    const [file] = event.dataTransfer.files;
+    if (file) open(file);
+    else if (event.dataTransfer.getData("text/plain")) show(event.dataTransfer.getData("text/plain"));
   });
 }
 $("least").addEventListener("input", () => { $("least-shown").textContent = Number($("least").value).toFixed(2); refresh(); });
