@@ -3,6 +3,7 @@
 python -m scripts.serve en_medner_bert en_medner_albert
 """
 
+import os
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,9 @@ from scripts import cli
 from scripts.cli import InputError
 
 LEAST_TOKEN = 16  # characters
+# Of torch and of oneDNN, read when they are loaded. Both keep what computes a shape for the next batch of just that
+# shape; notes of many clients have ever new ones, and a thousand of these, the default, take hundreds of megabytes.
+SHAPE_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
 
 
 def main(
@@ -35,6 +39,8 @@ def main(
     names = name_models(models)
     check_files(ssl_certfile, ssl_keyfile)
     token = read_token(token_file)
+    for cache in SHAPE_CACHES:
+        os.environ.setdefault(cache, "16")
     # Imported here, so that --help does not wait for spaCy and torch.
     from scripts.corpus.pipelines import load_pipeline
     from scripts.serve.app import Service, create_app

@@ -18,7 +18,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from wasabi import msg
 
 from scripts.cli import InputError
-from scripts.runtime.libc import return_freed_blocks
 from scripts.serve.app import Service
 from scripts.serve.guard import HEADERS, Guard
 from scripts.serve.problems import to_response
@@ -171,7 +170,6 @@ def serve(config: uvicorn.Config, service: Service, bound: socket.socket) -> Non
     bound (socket.socket): As `bind` gives it.
     """
     _allow_connections()
-    return_freed_blocks()
     host, port, *_ = bound.getsockname()
     address = f"http{'s' if config.is_ssl else ''}://{f'[{host}]' if ':' in host else host}:{port}/"
     # uvicorn raises them again after it has ended in good order.

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import shutil
 import signal
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from scripts.corpus.docs import create_nlp
-from scripts.serve.__main__ import main, name_models
+from scripts.serve.__main__ import SHAPE_CACHES, main, name_models
 from scripts.serve.server import bind
 from tests.commands import assert_fails, run
 from tests.paths import ROOT
@@ -179,3 +180,13 @@ def test_models_have_names_of_their_own(model: Path, tmp_path: Path):
     assert list(names) == ["en_medner_bert", "albert", "x"]
     fails(model, tmp_path / "rules", saying=f"{model} and {tmp_path / 'rules'} would both be called 'rules'")
     fails("en_no_model", "--port", "0", saying="en_no_model is neither the folder of a trained pipeline nor")
+
+
+@pytest.mark.parametrize(("own", "kept"), [(None, "16"), ("64", "64")])
+def test_few_shapes_are_kept_unless_somebody_says_otherwise(model: Path, monkeypatch, own: str | None, kept: str):
+    for name in SHAPE_CACHES:
+        monkeypatch.setenv(name, own or "")
+        if own is None:
+            monkeypatch.delenv(name)
+    fails(model, "--port", "99999", saying="cannot be used (")
+    assert [os.environ[name] for name in SHAPE_CACHES] == [kept, kept]

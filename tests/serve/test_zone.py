@@ -96,10 +96,16 @@ def test_short_notes_do_not_wait_for_a_long_one_nor_a_long_one_for_ever(monkeypa
         with shared.reading(1, long):
             entered.set()
 
-    with shared.reading(50, long=True):
+    def come_often() -> None:
         for _ in range(20):  # far beyond what one zone reads
             with shared.reading(2):
                 pass
+
+    with shared.reading(50, long=True):
+        short = threading.Thread(target=come_often)
+        short.start()
+        short.join(30)
+        assert not short.is_alive()
         another = threading.Thread(target=come, args=(True,))
         another.start()
         assert not entered.wait(0.3)
