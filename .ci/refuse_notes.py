@@ -25,6 +25,7 @@ ENDINGS = {
 # Where such files are the project's own: invented notes, settings, templates, encoders made from openly licensed text
 OWN = (
     "assets/sample/*",
+    "scripts/serve/static/index.html",
     "tests/*",
     "benchmarks/results/*.jsonl",
     "encoders/*-compact/*.json",

@@ -26,13 +26,9 @@ def describe(name: str, nlp: Language) -> dict[str, Any]:
     RETURNS (dict[str, Any]): What /model answers; `words_per_second` is measured on such notes.
     """
     # By what it has: a package's encoder is a class of the package's own code.
-    encoders = [
-        shim
-        for _, pipe in nlp.components
-        for node in (pipe.model.walk() if isinstance(pipe, TrainablePipe) else ())
-        for shim in node.shims
-        if hasattr(shim, "precision")
-    ]
+    pipes: list[Any] = [pipe for _, pipe in nlp.components if isinstance(pipe, TrainablePipe)]
+    shims = [shim for pipe in pipes for node in pipe.model.walk() for shim in node.shims]
+    encoders = [shim for shim in shims if hasattr(shim, "precision")]
     return {
         "name": name,
         "pipeline": f"{nlp.meta['lang']}_{nlp.meta['name']}",
