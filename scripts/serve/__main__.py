@@ -104,7 +104,7 @@ def read_token(path: Path | None) -> bytes:
 
 def names_of(host: str, loopback: bool) -> list[str]:
     """The names that a service at an address may be called by."""
-    return [host, "127.0.0.1", "::1", "localhost"] if loopback else [host, socket.gethostname()]
+    return [host, "localhost", *(["127.0.0.1", "::1"] if loopback else [socket.gethostname()])]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -25,6 +25,9 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+
+
+PIECE = 2**18  # bytes
 
 
 class Guard:
@@ -66,9 +69,11 @@ class Guard:
                 status = message["status"]
                 MutableHeaders(scope=message).update(HEADERS)
             ended = message["type"] == "http.response.body" and not message.get("more_body", False)
-            await send(message)
+            for part in cut(message):
+                await send(part)
 
-        refusal = self._refuse(Headers(scope=scope), scope["path"], (scope["server"] or ("",))[0])
+        server = (scope["server"] or ("",))[0].removeprefix("::ffff:")  # IPv4 that came in by IPv6
+        refusal = self._refuse(Headers(scope=scope), scope["path"], server)
         try:
             await (refusal or self._app)(scope, self._limited(scope["path"], receive), send_on)
         except asyncio.CancelledError:  # the service ends, and has waited as long as it may
@@ -131,6 +136,14 @@ class Guard:
             return message
 
         return receive_limited
+
+
+def cut(message: Message) -> Iterator[Message]:
+    """A message in pieces, as what is handed over at once is kept until it is read, and counts as answered."""
+    body = message.get("body", b"")
+    for start in range(0, len(body) - PIECE, PIECE):
+        yield {**message, "body": body[start : start + PIECE], "more_body": True}
+    yield {**message, "body": body[(max(len(body) - 1, 0) // PIECE) * PIECE :]} if body else message
 
 
 def _name(host: str) -> str:

@@ -50,19 +50,28 @@ class Protocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_reader(self.transport.get_write_buffer_size() + 1)
+        self._watch_reader()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._unread is not None:
             self._unread.cancel()
+            self._unread = None
 
-    def _watch_reader(self, before: int) -> None:
-        """Abort if the client has read nothing since a time when so many bytes waited for it."""
-        left = self.transport.get_write_buffer_size()
-        if left >= before:
+    def _count_unread(self) -> int:
+        """Bytes of answers that the client has not read yet; with TLS, those that are encrypted already as well."""
+        below = getattr(getattr(self.transport, "_ssl_protocol", None), "_transport", None)
+        return sum(one.get_write_buffer_size() for one in (self.transport, below) if one is not None)
+
+    def _watch_reader(self, before: int | None = None) -> None:
+        """Look now and then whether the client reads, and abort if it does not.
+
+        before (int | None): What was unread at the last look.
+        """
+        self._unread, left = None, self._count_unread()
+        if before is not None and left >= before:
             self.transport.abort()
-        else:
+        elif left:
             self._unread = self.loop.call_later(READ_SECONDS, self._watch_reader, left)
 
     def send_400_response(self, msg: str) -> None:
@@ -84,7 +93,9 @@ class Protocol(H11Protocol):
         self._waiting = self.loop.call_later(HEADER_SECONDS, self._close_without_request)
 
     def _close_without_request(self) -> None:
-        if self.transport.get_write_buffer_size():  # of an answer that is being read still
+        if self._count_unread():  # of an answer that may be being read still
+            if self._unread is None:
+                self._watch_reader()
             self._wait_for_header()
         elif self.cycle is None or self.cycle.response_complete:
             self.transport.abort()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 from pydantic import ValidationError
 from starlette.responses import Response
@@ -76,8 +77,10 @@ class LineStream(Response):
         except Problem as problem:
             await self._put(str(number + 1), _done(refuse(str(number + 1), problem.status_code, problem.detail)))
         await self._taken.put(None)
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        while True:
+            with suppress(Problem):  # of a client that says nothing; its answers are still due
+                if (await receive())["type"] == "http.disconnect":
+                    return
 
     async def _next(self, lines: AsyncIterator[bytes]) -> bytes | None:
         """The next line; None after the last one.

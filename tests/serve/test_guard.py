@@ -121,9 +121,9 @@ def read_to_the_end(connection: socket.socket) -> bytes:
 def open_in_turn(gate: Gate) -> None:
     """Let two notes be answered after more time than one may take, each in its own."""
     assert gate.entered.wait(SECONDS)
-    time.sleep(1.5)
+    time.sleep(2.5)
     gate.open.set()
-    time.sleep(1.5)
+    time.sleep(2.5)
     gate.open_later.set()
 
 
@@ -134,7 +134,7 @@ def test_a_stream_that_says_nothing_any_more_is_given_up_once_its_notes_are_answ
     monkeypatch.setattr(annotators, "BATCH_NOTES", 1)
     nlp = make_pipeline()
     sent = post(SLOW + b"{", 1000, "/annotate/stream")
-    with running({"rules": nlp}, Limits(timeout=2)) as client, client.connect(sent) as connection:
+    with running({"rules": nlp}, Limits(timeout=4)) as client, client.connect(sent) as connection:
         open_in_turn(gate_of(nlp))
         said = read_to_the_end(connection)
     assert said.startswith(b"HTTP/1.1 200 ") and said.count(b'"label":"test"') == 2 and b'"status":408' in said
@@ -146,7 +146,7 @@ def test_a_stream_may_wait_for_its_answers_longer_than_a_request_comes_in(monkey
     nlp = make_pipeline()
     rest = b'{"text": "EKG"}\n' * 3
     sent = post(SLOW + rest, len(SLOW + rest + rest), "/annotate/stream")
-    with running({"rules": nlp}, Limits(timeout=2)) as client, client.connect(sent) as connection:
+    with running({"rules": nlp}, Limits(timeout=4)) as client, client.connect(sent) as connection:
         open_in_turn(gate_of(nlp))
         connection.sendall(rest)
         said = read_to_the_end(connection)
@@ -169,7 +169,7 @@ def ask_for_much(client: Client) -> AbstractContextManager[socket.socket]:
 
 def test_an_answer_that_is_read_slowly_is_read_to_its_end(client: Client, monkeypatch):
     monkeypatch.setattr(servers, "HEADER_SECONDS", 0.5)
-    monkeypatch.setattr(servers, "READ_SECONDS", 0.7)
+    monkeypatch.setattr(servers, "READ_SECONDS", 5)
     with ask_for_much(client) as connection:
         said = 0
         for _ in range(5):
@@ -191,6 +191,22 @@ def test_a_client_that_does_not_read_loses_its_connection(client: Client, monkey
             while part := connection.recv(1_000_000):
                 said += len(part)
     assert said < LARGE_ANSWER
+
+
+def test_a_client_that_leaves_a_little_unread_loses_its_connection_too(client: Client, monkeypatch):
+    monkeypatch.setattr(servers, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(servers, "HEADER_SECONDS", 0.3)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(SECONDS)
+        connection.connect(("127.0.0.1", client.port))
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 100_000:  # pipelined, until it is refused
+                connection.sendall(b"GET /page.js HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                sent += 1
+                time.sleep(0.02)
+        assert sent < 10_000
 
 
 def test_a_connection_that_asks_nothing_is_closed(quick: Client, monkeypatch):

@@ -9,6 +9,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,12 +20,20 @@ import pytest
 
 from scripts.corpus.docs import create_nlp
 from scripts.serve.__main__ import SHAPE_CACHES, main, name_models
-from scripts.serve.server import bind
+from scripts.serve.server import HEADER_SECONDS, bind
 from tests.commands import assert_fails, run
 from tests.paths import ROOT
 from tests.serving import PATTERNS, SECONDS
 
 TOKEN = "zorblattin-90817263"
+
+
+@pytest.fixture(autouse=True)
+def keep_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`main` sets how many shapes are kept, which other tests are not to have."""
+    for name in SHAPE_CACHES:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +53,12 @@ def served(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen, int]]:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout is not None
-            port = next(found for line in process.stdout if (found := re.search(r"Serving .+:(\d+)/", line)))
-            yield process, int(port[1])
+            timer = threading.Timer(SECONDS, process.kill)
+            timer.start()
+            found = next((found for line in process.stdout if (found := re.search(r"Serving .+:(\d+)/", line))), None)
+            timer.cancel()
+            assert found, "it did not come to serve"
+            yield process, int(found[1])
         finally:
             process.kill()
 
@@ -143,6 +156,21 @@ def test_it_speaks_tls(model: Path, certificate: tuple[Path, Path]):
             assert ask(connection, "EKG")[0] == 200
 
 
+def test_a_large_answer_is_read_slowly_over_tls(model: Path, certificate: tuple[Path, Path]):
+    cert, key = certificate
+    context = ssl.create_default_context(cafile=str(cert))
+    body = json.dumps({"texts": [{"text": "é" * 100_000}] * 30}, ensure_ascii=False).encode()
+    options = ("--ssl-certfile", cert, "--ssl-keyfile", key)
+    with served(model, *options) as (_, port), closing(connect(port, context)) as connection:
+        connection.request("POST", "/annotate", body, {"content-type": "application/json"})
+        response = connection.getresponse()
+        said = len(response.read(100_000))
+        time.sleep(HEADER_SECONDS + 2)
+        while part := response.read(1_000_000):
+            said += len(part)
+    assert response.status == 200 and said > 30 * 600_000
+
+
 def test_a_certificate_that_is_none_is_told(model: Path, certificate: tuple[Path, Path]):
     cert, key = certificate
     fails(model, "--port", "0", "--ssl-certfile", key, saying=f"{key} and {key} cannot be used for TLS")
@@ -185,8 +213,7 @@ def test_models_have_names_of_their_own(model: Path, tmp_path: Path):
 @pytest.mark.parametrize(("own", "kept"), [(None, "16"), ("64", "64")])
 def test_few_shapes_are_kept_unless_somebody_says_otherwise(model: Path, monkeypatch, own: str | None, kept: str):
     for name in SHAPE_CACHES:
-        monkeypatch.setenv(name, own or "")
-        if own is None:
-            monkeypatch.delenv(name)
+        if own:
+            monkeypatch.setenv(name, own)
     fails(model, "--port", "99999", saying="cannot be used (")
     assert [os.environ[name] for name in SHAPE_CACHES] == [kept, kept]

@@ -125,6 +125,15 @@ def test_what_is_known_of_a_mention_is_shown_on_hover_and_on_focus(page: Page):
     expect(tip).to_be_hidden()
 
 
+def test_the_tip_stays_at_a_mention_that_the_keys_scroll_to(page: Page):
+    read(page, "EKG .\n" * 200)
+    page.focus("mark >> nth=0")
+    for key in ("End", *["ArrowUp"] * 20, "Home", *["ArrowDown"] * 20):
+        page.keyboard.press(key)
+        page.wait_for_timeout(20)  # what is scrolled is told of later
+        expect(page.locator("#tip")).to_be_visible()
+
+
 def test_labels_unsure_mentions_and_rows_can_be_left_out(page: Page):
     read(page)
     label = page.get_by_role("button", name="problem 2")
@@ -169,8 +178,11 @@ def downloads(page: Page, kind: str, count: int = 1) -> dict[str, str]:
     taken = []
     page.on("download", lambda download: taken.append(download))
     page.locator(f"[data-download={kind}]").click()
-    while len(taken) < count:
+    for _ in range(500):
+        if len(taken) == count:
+            break
         page.wait_for_timeout(20)
+    assert len(taken) == count
     return {download.suggested_filename: Path(download.path()).read_bytes().decode() for download in taken}
 
 

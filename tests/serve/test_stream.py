@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from scripts.serve import annotator as annotators
 from scripts.serve import stream as streams
 from scripts.serve.limits import Limits
 from tests.serving import SECONDS, Client, gate_of, make_pipeline, post, running
@@ -112,10 +113,35 @@ def test_a_note_that_takes_too_long_is_given_up_and_the_next_ones_are_answered()
         assert gate.entered.wait(SECONDS)
         yield line("EKG")
 
-    with running({"rules": nlp}, Limits(timeout=1)) as client:
+    with running({"rules": nlp}, Limits(timeout=3)) as client:
         slow, quick = send(client, lines())
         assert slow["problem"]["status"] == 504 and len(quick["ents"]) == 1
         gate.open.set()
+
+
+@pytest.mark.parametrize("end", ["stop", "long"])
+def test_at_its_end_a_stream_waits_for_what_was_taken_though_the_client_is_silent(end, monkeypatch):
+    monkeypatch.setattr(annotators, "BATCH_NOTES", 1)
+    nlp = make_pipeline()
+    gate = gate_of(nlp)
+    body = line("EKG slow") + line("EKG later") + (b"x" * 1001 if end == "long" else b"")
+    limits = Limits(timeout=4, max_bytes=1000)
+    with running({"rules": nlp}, limits) as client, client.connect(post(body, 10**6, "/annotate/stream")) as connection:
+        client.wait_until(2)
+        if end == "stop":
+            loop = client.service.annotators["rules"]._lanes[0].get_loop()
+            loop.call_soon_threadsafe(client.service.stopping.set)
+        time.sleep(2.5)
+        gate.open.set()
+        time.sleep(2.5)
+        gate.open_later.set()
+        said = b""
+        while not said.endswith(b"0\r\n\r\n"):
+            part = connection.recv(10_000)
+            assert part
+            said += part
+        client.service.stopping.clear()
+    assert said.count(b'"label":"test"') == 2 and f'"status":{503 if end == "stop" else 413}'.encode() in said
 
 
 def test_when_the_service_ends_a_stream_gets_the_answers_to_what_was_taken():
@@ -124,7 +150,8 @@ def test_when_the_service_ends_a_stream_gets_the_answers_to_what_was_taken():
     with running({"rules": nlp}) as client:
         with client.connect(post(line("slow") + line("EKG"), 10**6, "/annotate/stream")) as connection:
             client.wait_until(2)
-            client.service.stopping.set()
+            loop = client.service.annotators["rules"]._lanes[0].get_loop()
+            loop.call_soon_threadsafe(client.service.stopping.set)
             time.sleep(0.1)
             gate.open.set()
             said = b""

@@ -69,8 +69,10 @@ def test_what_fails_in_a_zone_leaves_it():
 def switching_threads_often() -> Iterator[None]:
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_threads_add_no_word_twice():
@@ -78,12 +80,13 @@ def test_threads_add_no_word_twice():
     nlp = make_pipeline()
     SharedZone(nlp)
     texts = [" ".join(f"zorblattin{number}x{word}" for word in range(50)) for number in range(200)]
-    threads = [threading.Thread(target=lambda: [nlp.make_doc(text) for text in texts]) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: list(map(nlp.make_doc, texts)), daemon=True) for _ in range(4)]
     with switching_threads_often():
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
     assert len(nlp.vocab) == len(list(nlp.vocab)) > 10_000
 
 

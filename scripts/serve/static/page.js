@@ -54,7 +54,7 @@ async function start() {
   $("model").replaceChildren(
     ...(names.length > 1 ? [new Option("all, side by side", BOTH)] : []), ...names.map((name) => new Option(name, name)));
   $("model").value = names[0];
-  $("sample").append(...settings.samples.map((name) => new Option(name, name)));
+  $("sample").replaceChildren($("sample").options[0], ...settings.samples.map((name) => new Option(name, name)));
   $("sample").parentElement.hidden = !settings.samples.length;
   $("least").value = 0;
 }
@@ -273,7 +273,7 @@ function showTip(mark) {
   tip.textContent = describe(mark.mention);
   tip.hidden = false;
   mark.setAttribute("aria-describedby", "tip");
-  const box = mark.getClientRects()[0];
+  const box = mark.getClientRects()[0] ?? mark.getBoundingClientRect(); // one that is not drawn yet has none
   const below = box.bottom + tip.offsetHeight + 8 < innerHeight;
   tip.style.top = `${below ? box.bottom + 5 : Math.max(4, box.top - tip.offsetHeight - 5)}px`;
   tip.style.left = `${Math.max(4, Math.min(box.left, innerWidth - tip.offsetWidth - 8))}px`;
@@ -281,6 +281,13 @@ function showTip(mark) {
 
 function hideTip() {
   $("tip").hidden = true;
+}
+
+// To the mention that has the focus, when the pointer leaves another, or the arrow keys scroll.
+function goBack() {
+  const mark = document.activeElement?.closest?.("mark:not(.off)");
+  if (mark && !$("tip").hidden) showTip(mark);
+  else hideTip();
 }
 
 function move(event) {
@@ -431,11 +438,11 @@ for (const id of ["filter", "differ"]) $(id).addEventListener("input", () => { s
 $("more").addEventListener("click", () => { shownRows += ROWS; drawTable(); });
 document.querySelector("[data-copy]").addEventListener("click", copy);
 for (const button of document.querySelectorAll("[data-download]")) button.addEventListener("click", () => download(button.dataset.download));
-$("notes").addEventListener("mouseover", (event) => { const mark = markOf(event); if (mark) showTip(mark); else hideTip(); });
-$("notes").addEventListener("mouseleave", hideTip);
+$("notes").addEventListener("mouseover", (event) => { const mark = markOf(event); if (mark) showTip(mark); else goBack(); });
+$("notes").addEventListener("mouseleave", goBack);
 $("notes").addEventListener("focusin", (event) => { const mark = markOf(event); if (mark) showTip(mark); });
 $("notes").addEventListener("focusout", hideTip);
 document.addEventListener("keydown", move);
-document.addEventListener("scroll", hideTip, true);
+document.addEventListener("scroll", goBack, true);
 addEventListener("pagehide", forget);
 start().catch(fail);
