@@ -1,7 +1,11 @@
-"""Files and folders that are there whole or not at all, written under another name and renamed at the end; locks."""
+"""Files and folders that are there whole or not at all, written under another name and renamed at the end; locks.
+
+Whole means on the disk: a power cut leaves the former file or folder, or the new one, and no empty or torn one.
+"""
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,16 +25,23 @@ def whole_folder(path: Path) -> Iterator[Path]:
     path (Path): The folder to make.
     YIELDS (Path): Where to write.
     """
-    part = path.with_name(f".{path.name}.part")
+    part, former = (path.with_name(f".{path.name}.{kind}") for kind in ("part", "former"))
+    make_folder(path.parent)
+    if former.exists() and not path.exists():  # an end by force came between the two renames below
+        former.rename(path)
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    part.mkdir()
     try:
         yield part
+        sync_tree(part)
+        shutil.rmtree(former, ignore_errors=True)
         if path.exists():
-            shutil.rmtree(path)
+            path.rename(former)
         part.rename(path)
+        sync(path.parent)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        for left in (part, former):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
@@ -40,13 +51,57 @@ def whole_file(path: Path) -> Iterator[Path]:
     path (Path): The file to make; its folder is made as well.
     YIELDS (Path): Where to write.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
+        sync(part)
         part.rename(path)
+        sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where they are absent; their names are on the disk then."""
+    for folder in reversed((path, *path.parents)):
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            sync(folder.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has what a file holds, or the names in a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Wait until the disk has all files and names below a folder."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            sync(path)
+    sync(folder)
+
+
+def size_tree(path: Path) -> int:
+    """The bytes of a file, or of all files below a folder."""
+    return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+
+
+def hash_tree(path: Path) -> tuple[int, str]:
+    """The bytes of a file, or of all files below a folder, and the SHA-256 of them with their names."""
+    digest, size = hashlib.sha256(), 0
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
+            size += file.stat().st_size
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return size, digest.hexdigest()
 
 
 def hash_file(path: Path) -> str:

@@ -14,7 +14,7 @@ import typer
 from wasabi import msg
 
 from scripts import cli
-from scripts.annotate.shards import ERRORS, Manifest, check_output, open_manifest
+from scripts.annotate.shards import ERRORS, MANIFEST, Manifest, check_output, open_manifest, verify_output
 from scripts.cli import InputError
 from scripts.corpus.texts import Columns, Failure, Text, fingerprint, read_texts
 from scripts.files import whole_file
@@ -24,9 +24,11 @@ FORMATS = ("brat", "jsonl", "conll", "spacy", "parquet")
 
 def main(
     model: Annotated[str, typer.Argument(help="Folder of a trained pipeline, or name of an installed one")],
-    input: Annotated[Path, typer.Argument(help="Notes: .txt, .jsonl, .csv or .parquet file, archive, or folder")],
-    output: Annotated[Path, typer.Argument(help="Folder to write to, or in which to go on")],
-    to: Annotated[str, typer.Option(help=", ".join(FORMATS))],
+    input: Annotated[
+        Path | None, typer.Argument(help="Notes: .txt, .jsonl, .csv or .parquet file, archive, or folder")
+    ] = None,
+    output: Annotated[Path | None, typer.Argument(help="Folder to write to, or in which to go on")] = None,
+    to: Annotated[str, typer.Option(help=", ".join(FORMATS))] = "",
     text_column: Annotated[str, typer.Option(help="Column of the text in tables")] = "text",
     id_column: Annotated[str, typer.Option(help="Column of the ids; by default 'id', or row numbers")] = "",
     max_chars: Annotated[int, typer.Option(help="Longest note taken")] = 5_000_000,
@@ -35,8 +37,16 @@ def main(
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
     min_confidence: Annotated[float, typer.Option(help="Leave out mentions that are less sure, of 0 to 1")] = 0.0,
     assertions: Annotated[bool, typer.Option("--assertions", help="Add a column of assertions to CoNLL")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all shards; alone with OUTPUT only check them")
+    ] = False,
 ) -> None:
     """Annotate the notes of INPUT with MODEL into OUTPUT, in shards; after an end by force the same command goes on."""
+    if verify and input is None:
+        report_verified(Path(model))
+        return
+    if input is None or output is None or not to:
+        raise InputError(f"Give MODEL, INPUT, OUTPUT, and --to with one of {', '.join(FORMATS)}.")
     check_options(to, max_chars, shard_size, n_process, gpu, min_confidence)
     check_assertions(to, assertions)
     check_output(output, input)
@@ -64,7 +74,8 @@ def main(
         "assertions": assertions,
         "min_confidence": repr(min_confidence),  # srsly reads 0.95 as another number
     }
-    with open_manifest(output, settings) as manifest:
+    with open_manifest(output, settings, verify) as manifest:
+        report_damaged(manifest)
         if manifest.finished:
             msg.info(f"Nothing is left to do: all notes of {input} are in {output}")
         else:
@@ -101,6 +112,22 @@ def begin(items: Iterator[Text | Failure]) -> Iterator[Text | Failure]:
     RAISES (InputError): There are none.
     """
     return chain([next(items)], items)
+
+
+def report_verified(folder: Path) -> None:
+    """Say that all shards are whole."""
+    manifest = verify_output(folder)
+    totals = manifest.totals
+    msg.good(f"All {manifest.shards:,} shards of {folder} are as they were written: {totals.notes:,} notes")
+
+
+def report_damaged(manifest: Manifest) -> None:
+    """Say what of an earlier run is done again."""
+    if manifest.damaged or manifest.dropped:
+        msg.warn(
+            f"Not as they were written are {len(manifest.damaged):,} shards and {manifest.dropped:,} lines of"
+            f" {manifest.folder / MANIFEST}: their notes are annotated again"
+        )
 
 
 def report_unused(unused: Counter[str]) -> None:

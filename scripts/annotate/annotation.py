@@ -44,19 +44,42 @@ def annotate_rest(
     n_process (int): Number of processes.
     min_confidence (float): Mentions that are less sure are left out; those without a confidence are not.
     """
-    rest = islice(items, manifest.totals.notes, None)
+    rest = iter(items)
     with tqdm(desc="Annotating", unit="word", unit_scale=True) as bar:
+        for place, entry in enumerate(manifest.entries):
+            known = islice(rest, entry["notes"])
+            if place in manifest.damaged:
+                shard = list(known)
+                writer = create_writer()
+                failures, totals = _annotate_into(nlp, shard, writer, n_process, min_confidence, bar)
+                manifest.commit(writer, failures, totals, [item.id for item in shard], again=place)
+            else:
+                for _ in known:
+                    pass
         for shard in cut(rest, count_chars, SHARD_CHARS, shard_size):
             writer = create_writer()
-            failures, totals = [], Totals()
-            for done in annotate_shard(nlp, shard, writer, n_process, min_confidence):
-                failures.extend([done] if isinstance(done, Failure) else [])
-                counts = Totals(notes=1, failed=1) if isinstance(done, Failure) else done
-                totals = totals.plus(counts)
-                bar.update(counts.words)
+            failures, totals = _annotate_into(nlp, shard, writer, n_process, min_confidence, bar)
             manifest.commit(writer, failures, totals, [item.id for item in shard])
             bar.set_postfix(notes=manifest.totals.notes, failed=manifest.totals.failed)
     manifest.finish()
+
+
+def _annotate_into(
+    nlp: Language,
+    shard: Sequence[Text | Failure],
+    writer: Writer,
+    n_process: int,
+    min_confidence: float,
+    bar: tqdm,
+) -> tuple[list[Failure], Totals]:
+    """Annotate the notes of a shard; RETURNS the failures, and the counts of all."""
+    failures, totals = [], Totals()
+    for done in annotate_shard(nlp, shard, writer, n_process, min_confidence):
+        failures.extend([done] if isinstance(done, Failure) else [])
+        counts = Totals(notes=1, failed=1) if isinstance(done, Failure) else done
+        totals = totals.plus(counts)
+        bar.update(counts.words)
+    return failures, totals
 
 
 def annotate_shard(

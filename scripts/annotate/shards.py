@@ -1,20 +1,25 @@
 """Output in shards with a manifest that says which are done, so that a killed run goes on where it was.
 
 A shard is there once its line is in the manifest: its file is renamed into place first, its failures are appended to
-errors.jsonl, then the line is written. What a killed run did behind the last line is done again.
+errors.jsonl, then the line is written, and each of these is on the disk before the next. What a run that was killed, or
+cut off from its power, did behind the last line is done again. A line states the size and the SHA-256 of its shard, the
+SHA-256 of all failures up to there, and a check of itself and all lines before it.
 """
 
+import hashlib
+import io
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import srsly
 
 from scripts.cli import InputError
 from scripts.corpus.texts import Failure
-from scripts.files import LOCK, file_locks, locked, whole_file, whole_folder
+from scripts.files import LOCK, file_locks, hash_tree, locked, make_folder, size_tree, whole_file, whole_folder
 
 if TYPE_CHECKING:
     from scripts.annotate.writers import Writer
@@ -23,6 +28,7 @@ MANIFEST, ERRORS, SHARDS = "manifest.jsonl", "errors.jsonl", "shards"
 # Settings that older manifests do not have; the rows of these formats had fewer columns then.
 NEW_SETTINGS = {"assertions": False, "min_confidence": "0.0"}
 WIDENED = ("jsonl", "parquet")
+LAST, SPREAD = 5, 5  # shards that are read when a run goes on, at the end and before it
 
 
 class Totals(NamedTuple):
@@ -47,63 +53,162 @@ class Totals(NamedTuple):
         return Totals(*(one + two for one, two in zip(self, other, strict=True)))
 
 
+class Line(NamedTuple):
+    """A line of a manifest, and where it ends, in bytes from the start."""
+
+    value: dict[str, Any]
+    end: int
+
+
 class Manifest:
     """What a run has done so far.
 
     folder (Path): The output.
-    totals (Totals): Of all finished shards.
-    shards (int): Their number.
+    entries (list[dict]): The line of each shard, in order; one that was written again has its last.
+    damaged (list[int]): The places of those whose shard is not as it was written.
+    dropped (int): Lines that do not count: they, or the failures they speak of, are not as they were written.
     finished (bool): Whether all notes are done.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.totals, self.shards, self.finished = Totals(), 0, False
-        self._errors_size = 0
+        self.entries: list[dict[str, Any]] = []
+        self.damaged: list[int] = []
+        self.dropped = 0
+        self.finished = False
+        self._errors, self._errors_size = hashlib.sha256(), 0
+        self._check = ""  # of the last line
+        self._end = 0
 
-    def load(self, lines: Sequence[dict[str, Any]]) -> None:
-        """Take up the lines of an earlier run.
-
-        RAISES (InputError): A shard or recorded failures are gone.
-        """
-        for line in lines:
-            if "shard" not in line:
-                self.finished = True
-                continue
-            if not (self.folder / SHARDS / line["shard"]).exists():
-                raise InputError(f"{self.folder / SHARDS / line['shard']} is gone: name a new folder.")
+    @property
+    def totals(self) -> Totals:
+        """Of all shards."""
+        totals = Totals()
+        for entry in self.entries:
             # Older ones left nothing out, and knew no confidence.
-            line = {"written": line["mentions"], "left_out": 0, "unrated": line["mentions"]} | line
-            self.totals = self.totals.plus(Totals(*(line[name] for name in Totals._fields)))
-            self.shards += 1
-            self._errors_size = line["errors_size"]
-        self._cut_errors()
+            entry = {"written": entry["mentions"], "left_out": 0, "unrated": entry["mentions"]} | entry
+            totals = totals.plus(Totals(*(entry[name] for name in Totals._fields)))
+        return totals
 
-    def _cut_errors(self) -> None:
-        with (self.folder / ERRORS).open("ab") as file:
-            if file.tell() < self._errors_size:
-                raise InputError(f"{self.folder / ERRORS} is shorter than it was: name a new folder.")
-            file.truncate(self._errors_size)
+    @property
+    def shards(self) -> int:
+        return len(self.entries)
 
-    def commit(self, writer: "Writer", failures: Sequence[Failure], totals: Totals, ids: Sequence[str]) -> None:
-        """Write a shard, whole or not at all.
+    def begin(self, settings: dict[str, Any]) -> None:
+        """Write the first line of a new manifest."""
+        with whole_file(self.folder / MANIFEST) as part:
+            part.write_bytes(self._seal(settings))
+
+    def load(self, lines: Sequence[Line], verify: bool = False) -> None:
+        """Take up the lines of an earlier run, up to the first one that does not count.
+
+        lines (Sequence[Line]): All of them, the settings first.
+        verify (bool): Whether to read every shard; else the sizes of all and the hashes of some are looked at.
+        """
+        if not lines[0].value.keys() >= {"check"} and len(lines) > 1 and "check" in lines[1].value:
+            raise ValueError("the settings have lost their check")
+        path = self.folder / ERRORS
+        with path.open("rb") if path.exists() else io.BytesIO() as errors:
+            kept = next((place for place, line in enumerate(lines) if not self._take(line, errors)), len(lines))
+        if not kept:
+            raise ValueError("the settings are not as they were written")
+        self.dropped = len(lines) - kept
+        self._end = lines[kept - 1].end
+        hashed = set(range(self.shards)) if verify else choose_sample(self.shards)
+        self.damaged = [place for place, entry in enumerate(self.entries) if not self._is_whole(entry, place in hashed)]
+        self.finished = self.finished and not self.damaged
+
+    def cut(self) -> None:
+        """Remove what was written behind the last line that counts."""
+        for name, size in ((MANIFEST, self._end), (ERRORS, self._errors_size)):
+            with (self.folder / name).open("ab") as file:
+                file.truncate(size)
+
+    def _take(self, line: Line, errors: IO[bytes]) -> bool:
+        """Whether a line counts.
+
+        errors (IO[bytes]): The failures, where those of the shards before end.
+        """
+        value = {name: part for name, part in line.value.items() if name != "check"}
+        check = line.value.get("check")
+        if check != digest_line(value, self._check) and (check or self._check):  # an older version wrote none
+            return False
+        if "shard" in value and not self._take_shard(value, errors):
+            return False
+        self._check = check or ""
+        self.finished = "finished" in value
+        return True
+
+    def _take_shard(self, value: dict[str, Any], errors: IO[bytes]) -> bool:
+        place = int(value["shard"][:5]) - 1
+        if place < self.shards:  # written again
+            self.entries[place] = value
+            return True
+        after = self._errors.copy()
+        after.update(errors.read(value["errors_size"] - self._errors_size))
+        if errors.tell() < value["errors_size"] or value.get("errors_sha256", after.hexdigest()) != after.hexdigest():
+            return False
+        self._errors, self._errors_size = after, value["errors_size"]
+        self.entries.append(value)
+        return True
+
+    def _is_whole(self, entry: dict[str, Any], hashed: bool) -> bool:
+        """Whether a shard is as it was written.
+
+        hashed (bool): Whether to read it.
+        """
+        path = self.folder / SHARDS / entry["shard"]
+        if not path.exists() or "sha256" not in entry:
+            return path.exists()
+        if hashed:
+            return hash_tree(path) == (entry["size"], entry["sha256"])
+        return size_tree(path) == entry["size"]
+
+    def commit(
+        self,
+        writer: "Writer",
+        failures: Sequence[Failure],
+        totals: Totals,
+        ids: Sequence[str],
+        again: int | None = None,
+    ) -> None:
+        """Write a shard, whole or not at all; it is on the disk before its line is.
 
         writer (Writer): Holds the annotated notes.
         failures (Sequence[Failure]): The others.
         totals (Totals): Their counts.
         ids (Sequence[str]): The ids of all of them in order, of which the manifest names the first and the last.
+        again (int | None): The place of a damaged shard that this one replaces; its failures are recorded already.
         """
-        name = f"{self.shards + 1:05}{writer.suffix}"
+        name = f"{(self.shards if again is None else again) + 1:05}{writer.suffix}"
         path = self.folder / SHARDS / name
         with whole_file(path) if writer.suffix else whole_folder(path) as part:
             writer.save(part)
+        if again is None:
+            self._add_errors(failures)
+            errors = {"errors_size": self._errors_size, "errors_sha256": self._errors.hexdigest()}
+        else:
+            errors = {name: self.entries[again][name] for name in ("errors_size", "errors_sha256")}
+        size, sha256 = hash_tree(path)
+        entry = {
+            "shard": name, "size": size, "sha256": sha256, "first": ids[0], "last": ids[-1],
+            **totals._asdict(), **errors,
+        }  # fmt: skip
+        self._append(entry)
+        if again is None:
+            self.entries.append(entry)
+        else:
+            self.entries[again] = entry
+            self.damaged.remove(again)
+
+    def _add_errors(self, failures: Sequence[Failure]) -> None:
+        data = "".join(f"{srsly.json_dumps(failure._asdict())}\n" for failure in failures).encode("utf8")
         with (self.folder / ERRORS).open("ab") as file:
-            file.write("".join(f"{srsly.json_dumps(failure._asdict())}\n" for failure in failures).encode("utf8"))
-            self._errors_size = file.tell()
-        self._append({
-            "shard": name, "first": ids[0], "last": ids[-1], **totals._asdict(), "errors_size": self._errors_size,
-        })  # fmt: skip
-        self.totals, self.shards = self.totals.plus(totals), self.shards + 1
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        self._errors.update(data)
+        self._errors_size += len(data)
 
     def finish(self) -> None:
         self._append({"finished": True, **self.totals._asdict()})
@@ -116,7 +221,27 @@ class Manifest:
 
     def _append(self, line: dict[str, Any]) -> None:
         with (self.folder / MANIFEST).open("ab") as file:
-            file.write(f"{srsly.json_dumps(line)}\n".encode())
+            file.write(self._seal(line))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _seal(self, line: dict[str, Any]) -> bytes:
+        """A line with what shows that neither it nor any before it was changed."""
+        self._check = digest_line(line, self._check)
+        return f"{srsly.json_dumps({**line, 'check': self._check})}\n".encode()
+
+
+def digest_line(line: dict[str, Any], before: str) -> str:
+    """What a line of the manifest is checked by.
+
+    before (str): The same of the line before, "" for the first one.
+    """
+    return hashlib.sha256(f"{before}{srsly.json_dumps(line)}".encode()).hexdigest()[:32]
+
+
+def choose_sample(shards: int) -> set[int]:
+    """The places of the shards that are read when a run goes on: the last ones, and some spread over the rest."""
+    return {*range(max(0, shards - LAST), shards), *range(0, shards, max(1, shards // SPREAD))}
 
 
 def check_output(folder: Path, source: Path) -> None:
@@ -133,42 +258,73 @@ def check_output(folder: Path, source: Path) -> None:
 
 
 @contextmanager
-def open_manifest(folder: Path, settings: dict[str, Any]) -> Iterator[Manifest]:
+def open_manifest(folder: Path, settings: dict[str, Any], verify: bool = False) -> Iterator[Manifest]:
     """Begin a run, or go on with one of the same settings.
 
     folder (Path): The output; is made where it is absent.
     settings (dict[str, Any]): What the output depends on, and "input", its name for readers.
+    verify (bool): Whether to read every shard of an earlier run.
     YIELDS (Manifest): The state of the run; nobody else can open it meanwhile.
     RAISES (InputError): The folder is of a run with other settings, or in use.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path, manifest = folder / MANIFEST, Manifest(folder)
     with locked(folder):
-        if not path.exists():
-            with whole_file(path) as part:
-                srsly.write_jsonl(part, [settings])
+        if not path.exists() or not path.read_bytes().strip(b"\0"):  # a power cut of an older version left zeros
+            manifest.begin(settings)
+            manifest = Manifest(folder)
         lines = _read_lines(path)
-        _check_settings(folder, lines[0], settings)
+        _check_settings(folder, lines[0].value, settings)
         try:
-            manifest.load(lines[1:])
-        except (KeyError, TypeError):
+            manifest.load(lines, verify)
+        except (KeyError, TypeError, ValueError):
             raise InputError(f"{path} is damaged: name a new folder.") from None
+        manifest.cut()
         yield manifest
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a manifest; one that was cut off is removed."""
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
+def verify_output(folder: Path) -> Manifest:
+    """Read all shards of a finished run, and change nothing.
+
+    RAISES (InputError): It is not finished, or something of it is not as it was written.
+    """
+    path, manifest = folder / MANIFEST, Manifest(folder)
+    if not path.exists():
+        raise InputError(f"{folder} holds no {MANIFEST}: name the folder that was annotated into.")
+    lines = _read_lines(path)
     try:
-        lines = [srsly.json_loads(line) for line in whole.decode("utf8").splitlines()]
-        if not lines or not all(isinstance(line, dict) for line in lines):
-            raise ValueError
-    except ValueError:
-        raise InputError(f"{path} is damaged: name a new folder.") from None
-    with path.open("r+b") as file:
-        file.truncate(len(whole))
-    return cast(list[dict[str, Any]], lines)
+        manifest.load(lines, verify=True)
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{path} is damaged, so nothing of {folder} can be checked.") from None
+    damaged = [manifest.entries[place]["shard"] for place in manifest.damaged]
+    if damaged:
+        names = ", ".join(damaged[:5]) + (", ..." if len(damaged) > 5 else "")
+        raise InputError(
+            f"{len(damaged):,} shards of {folder} are damaged ({names}): give the command that made them again."
+        )
+    if not manifest.finished:
+        raise InputError(f"{folder} is not finished, or what was written last is damaged: give the same command again.")
+    return manifest
+
+
+def _read_lines(path: Path) -> list[Line]:
+    """The lines of a manifest, up to the first one that is none.
+
+    RAISES (InputError): There is not even a first one.
+    """
+    lines, end = [], 0
+    for data in path.read_bytes().splitlines(keepends=True):
+        try:
+            value: Any = srsly.json_loads(data.decode("utf8"))
+        except ValueError:
+            break
+        if not isinstance(value, dict) or not data.endswith(b"\n"):
+            break
+        end += len(data)
+        lines.append(Line(value, end))
+    if not lines:
+        raise InputError(f"{path} is damaged: name a new folder.")
+    return lines
 
 
 def _check_settings(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -271,9 +271,10 @@ def forget_assertions(output: Path) -> dict[str, bytes]:
     """Make the manifest one of a version that knew no assertions and confidences, killed before its last line."""
     path = output / "manifest.jsonl"
     first, *lines, _ = srsly.read_jsonl(path)
-    del first["assertions"], first["min_confidence"]
+    del first["assertions"], first["min_confidence"], first["check"]
     for line in lines:
-        del line["written"], line["left_out"], line["unrated"]
+        for name in ("written", "left_out", "unrated", "size", "sha256", "errors_sha256", "check"):
+            del line[name]
     srsly.write_jsonl(path, [first, *lines])
     return contents(output)
 

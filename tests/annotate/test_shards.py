@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-import srsly
 
+from scripts.annotate import shards
 from scripts.annotate.shards import Manifest, Totals, check_output, open_manifest
 from scripts.cli import InputError
 from scripts.corpus.texts import Failure
@@ -39,14 +39,17 @@ class FolderWriter(LineWriter):
 def run(folder: Path, shards: int, dies_at: str = "", writer: type[LineWriter] = LineWriter) -> None:
     """Do what is left of a number of shards, dying in the second one."""
     with open_manifest(folder, SETTINGS) as manifest:
-        while manifest.shards < shards:
-            number = manifest.shards + 1
+        if manifest.finished:
+            return
+        for place in [*manifest.damaged, *range(manifest.shards, shards)]:
+            number = place + 1
             dies = dies_at if number == 2 else ""
             if dies == "manifest":
                 setattr(manifest, "_append", die)  # noqa: B010  (a method is no variable to pyright)
             failures = [Failure(str(number), "f", 1, "broken")]
+            again = place if place < manifest.shards else None
             manifest.commit(
-                writer(number, dies == "shard"), failures, Totals(2, 1, 1, 3, 2, 1, 1, 9), ["a", str(number)]
+                writer(number, dies == "shard"), failures, Totals(2, 1, 1, 3, 2, 1, 1, 9), ["a", str(number)], again
             )
         manifest.finish()
 
@@ -76,8 +79,9 @@ def test_a_run_killed_within_a_shard_ends_as_an_undisturbed_one(dies_at, writer,
 
 def test_a_manifest_cut_at_any_byte_ends_as_an_undisturbed_one(tmp_path):
     run(tmp_path / "whole", 2)
-    expected, settings_end = contents(tmp_path / "whole"), len(srsly.json_dumps(SETTINGS)) + 1
+    expected = contents(tmp_path / "whole")
     manifest = expected["manifest.jsonl"]
+    settings_end = manifest.index(b"\n") + 1
     for length in range(settings_end, len(manifest)):
         (tmp_path / "whole" / "manifest.jsonl").write_bytes(manifest[:length])
         run(tmp_path / "whole", 2)
@@ -96,34 +100,88 @@ def test_other_settings_are_refused_and_named(tmp_path):
         assert manifest.finished
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense\n", b"[1]\n", b"\xff\n", b'{"input": 1'])
-def test_a_damaged_manifest_is_reported(data, tmp_path):
+@pytest.mark.parametrize("data", [b"nonsense\n", b"[1]\n", b"\xff\n", b'{"input": 1'])
+def test_a_manifest_that_is_none_is_reported(data, tmp_path):
     run(tmp_path, 1)
     (tmp_path / "manifest.jsonl").write_bytes(data)
     with pytest.raises(InputError, match=r"manifest\.jsonl is damaged"), open_manifest(tmp_path, SETTINGS):
         pass
 
 
-def test_a_shard_that_was_removed_is_reported(tmp_path):
-    run(tmp_path, 2)
-    (tmp_path / "shards" / "00002.jsonl").unlink()
-    with pytest.raises(InputError, match=r"00002\.jsonl is gone"), open_manifest(tmp_path, SETTINGS):
-        pass
+@pytest.mark.parametrize("data", [b"", b"\0" * 500])
+def test_a_manifest_of_nothing_begins_anew(data, tmp_path):
+    run(tmp_path / "whole", 2)
+    run(tmp_path / "out", 2)
+    (tmp_path / "out" / "manifest.jsonl").write_bytes(data)
+    run(tmp_path / "out", 2)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_failures_that_were_removed_are_reported(tmp_path):
-    run(tmp_path, 2)
-    (tmp_path / "errors.jsonl").write_bytes(b"")
-    with pytest.raises(InputError, match=r"errors\.jsonl is shorter"), open_manifest(tmp_path, SETTINGS):
-        pass
+DAMAGES = {
+    "gone": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b"x"),
+    "zeros": lambda path: path.write_bytes(bytes(len(path.read_bytes()))),
+}
 
 
-def test_a_line_of_the_manifest_without_its_counts_is_reported(tmp_path):
-    run(tmp_path, 1)
-    with (tmp_path / "manifest.jsonl").open("a") as file:
-        file.write('{"shard": "00001.jsonl", "notes": 1}\n')
-    with pytest.raises(InputError, match=r"manifest\.jsonl is damaged"), open_manifest(tmp_path, SETTINGS):
-        pass
+@pytest.mark.parametrize("writer", [LineWriter, FolderWriter])
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_damaged_shard_is_done_again_alone(number, damage, writer, tmp_path):
+    run(tmp_path / "whole", 3, "", writer)
+    run(tmp_path / "out", 3, "", writer)
+    name = f"{number:05}.jsonl" if writer is LineWriter else f"{number:05}/{number}.txt"
+    DAMAGES[damage](tmp_path / "out" / "shards" / name)
+    with open_manifest(tmp_path / "out", SETTINGS) as manifest:
+        assert (manifest.damaged, manifest.dropped, manifest.finished) == ([number - 1], 0, False)
+    run(tmp_path / "out", 3, "", writer)
+    whole, out = contents(tmp_path / "whole"), contents(tmp_path / "out")
+    assert out.pop("manifest.jsonl").startswith(whole.pop("manifest.jsonl")) and out == whole
+    with open_manifest(tmp_path / "out", SETTINGS) as manifest:
+        assert (manifest.shards, manifest.totals, manifest.finished) == (3, Totals(6, 3, 3, 9, 6, 3, 3, 27), True)
+        assert manifest.reasons() == {"broken": 3}
+
+
+def test_a_shard_that_is_read_only_when_all_are_is_found_by_that(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "LAST", 1)
+    monkeypatch.setattr(shards, "SPREAD", 1)
+    run(tmp_path, 4)
+    DAMAGES["zeros"](tmp_path / "shards" / "00002.jsonl")
+    with open_manifest(tmp_path, SETTINGS) as manifest:
+        assert manifest.damaged == [] and manifest.finished
+    with open_manifest(tmp_path, SETTINGS, verify=True) as manifest:
+        assert manifest.damaged == [1] and not manifest.finished
+
+
+def test_failures_that_were_changed_are_found_again(tmp_path):
+    for damage in DAMAGES.values():
+        run(tmp_path / "whole", 2)
+        run(tmp_path / "out", 2)
+        damage(tmp_path / "out" / "errors.jsonl")
+        run(tmp_path / "out", 2)
+        assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_one_changed_byte_of_the_manifest_is_seen_wherever_it_is(tmp_path):
+    run(tmp_path / "whole", 2)
+    run(tmp_path / "out", 2)
+    whole, path = contents(tmp_path / "whole"), tmp_path / "out" / "manifest.jsonl"
+    refused = 0
+    for place in range(len(whole["manifest.jsonl"])):
+        for bit in (0, 3, 6):
+            data = bytearray(whole["manifest.jsonl"])
+            data[place] ^= 1 << bit
+            path.write_bytes(bytes(data))
+            try:
+                run(tmp_path / "out", 2)
+            except InputError:  # the first line, which says what the run is
+                refused += 1
+                assert place < whole["manifest.jsonl"].index(b"\n") + 1
+                continue
+            assert contents(tmp_path / "out") == whole, place
+    assert refused
 
 
 def test_two_runs_do_not_write_to_one_output(tmp_path):
