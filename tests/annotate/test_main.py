@@ -581,3 +581,37 @@ def test_a_full_disk_ends_in_a_sentence_and_is_gone_on_with(model, tmp_path):
     assert [path.name for path in (tmp_path / "out" / "shards").iterdir()] == ["00001.jsonl"]
     assert annotate(*command).code == 0
     check_invariant(tmp_path / "out")
+
+
+def test_a_finished_output_is_checked_without_a_change(model, tmp_path):
+    command = (model, write_notes(tmp_path / "in", 5), tmp_path / "out", "--to", "jsonl", "--shard-size", "2")
+    assert annotate(*command).code == 0
+    before = contents(tmp_path / "out")
+    done = run(main, "--verify", tmp_path / "out")
+    assert done.code == 0 and "All 3 shards of" in done.output and "5 notes" in done.output
+    shard = tmp_path / "out" / "shards" / "00002.jsonl"
+    shard.write_bytes(shard.read_bytes().replace(b"EKG", b"ekg"))
+    changed = contents(tmp_path / "out")
+    assert_fails(run(main, "--verify", tmp_path / "out"), "1 shards of", "are damaged (00002.jsonl)")
+    assert contents(tmp_path / "out") == changed != before
+    done = annotate(*command, "--verify")
+    assert done.code == 0 and "1 shards and 0 lines of" in " ".join(done.output.split())
+    assert run(main, "--verify", tmp_path / "out").code == 0
+    after = contents(tmp_path / "out")
+    assert {**after, "manifest.jsonl": b""} == {**before, "manifest.jsonl": b""}
+
+
+def test_what_is_no_finished_output_is_not_taken_for_one(model, tmp_path):
+    assert_fails(run(main, "--verify", tmp_path), f"{tmp_path} holds no manifest.jsonl")
+    command = (model, write_notes(tmp_path / "in", 5), tmp_path / "out", "--to", "jsonl")
+    assert annotate(*command).code == 0
+    path = tmp_path / "out" / "manifest.jsonl"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert_fails(run(main, "--verify", tmp_path / "out"), "is not finished, or what was written last is damaged")
+    path.write_bytes(path.read_bytes()[1:])
+    assert_fails(run(main, "--verify", tmp_path / "out"), "manifest.jsonl is damaged")
+
+
+@pytest.mark.parametrize("given", [["model"], ["model", "in"], ["model", "in", "out"], ["model", "in", "--to", "brat"]])
+def test_what_is_missing_of_the_command_is_said(given):
+    assert_fails(run(main, *given), "Give MODEL, INPUT, OUTPUT, and --to with one of brat, jsonl")
