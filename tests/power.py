@@ -53,7 +53,7 @@ class Disk:
         def recorded(handle: int) -> None:
             self.step()
             fsync(handle)
-            path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+            path = Path(f"/proc/self/fd/{handle}").readlink()
             if path.is_relative_to(self.folder):
                 self._sync(path)
 
