@@ -3,6 +3,7 @@
 Whole means on the disk: a power cut leaves the former file or folder, or the new one, and no empty or torn one.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -71,10 +72,15 @@ def make_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until the disk has what a file holds, or the names in a folder."""
+    """Wait until the disk has what a file holds, or the names in a folder, where the system can say so."""
+    if os.name == "nt":  # has it neither for folders nor for files that are opened to read
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():  # as some shared folders answer
+            raise
     finally:
         os.close(handle)
 

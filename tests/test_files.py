@@ -1,6 +1,10 @@
 """Files and folders are there whole or not at all, and what an earlier step wrote is checked before it is used."""
 
+import errno
 import hashlib
+import os
+import stat
+from contextlib import nullcontext
 
 import pytest
 
@@ -68,3 +72,29 @@ def test_what_is_not_there_is_asked_for(tmp_path):
 def test_a_hash_is_that_of_the_content(tmp_path):
     (tmp_path / "a").write_bytes(b"notes")
     assert hash_file(tmp_path / "a") == hashlib.sha256(b"notes").hexdigest()
+
+
+@pytest.mark.parametrize(("number", "told"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+def test_a_file_system_without_syncs_of_folders_will_do_and_a_broken_disk_is_told(
+    number, told, tmp_path, monkeypatch
+):
+    fsync = os.fsync
+
+    def fails_at_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", fails_at_folders)
+    with pytest.raises(OSError, match="Input/output") if told else nullcontext(), whole_file(tmp_path / "a") as part:
+        part.write_text("one")
+    assert (tmp_path / "a").read_text() == "one"
+
+
+def test_a_folder_whose_former_one_was_put_aside_when_the_power_went_is_there_again(tmp_path):
+    path = tmp_path / "out"
+    (tmp_path / ".out.former").mkdir()
+    (tmp_path / ".out.former" / "one").touch()
+    with pytest.raises(ValueError, match="half-way"), whole_folder(path):
+        raise ValueError("half-way")
+    assert [inner.name for inner in path.iterdir()] == ["one"] and list(tmp_path.iterdir()) == [path]
