@@ -75,9 +75,7 @@ def test_a_hash_is_that_of_the_content(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "told"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
-def test_a_file_system_without_syncs_of_folders_will_do_and_a_broken_disk_is_told(
-    number, told, tmp_path, monkeypatch
-):
+def test_a_file_system_without_syncs_of_folders_will_do_and_a_broken_disk_is_told(number, told, tmp_path, monkeypatch):
     fsync = os.fsync
 
     def fails_at_folders(handle: int) -> None:
