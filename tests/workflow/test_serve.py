@@ -42,6 +42,7 @@ def test_what_many_clients_get_is_what_nlp_gives(workflow: Project, models: dict
     asks = [(name, text) for text in texts for name in models]
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda ask: served.ask(f"/annotate?model={ask[0]}", {"text": ask[1]}), asks))
+    assert not any("Zorblattin" in nlp.vocab.strings for nlp in models.values())
     found = 0
     for (name, text), answer in zip(asks, answers, strict=True):
         assert (answer.status, answer.json["text"]) == (200, text)
@@ -55,7 +56,6 @@ def test_what_many_clients_get_is_what_nlp_gives(workflow: Project, models: dict
                 assert given[key] == (None if ent._.get(key) is None else pytest.approx(ent._.get(key), abs=1e-4))
         found += len(ents)
     assert found > 100
-    assert not any(word in nlp.vocab.strings for nlp in models.values() for word in ("Zorblattin",))
 
 
 def test_a_model_is_described(served: Client):
@@ -81,6 +81,6 @@ def test_the_lines_of_curl_in_the_documents_are_answered(served: Client):
         command = command.replace("en_medner_bert", "bert").replace("en_medner_albert", "albert")
         done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=True)
         answer = done.stdout.strip()
-        assert answer and '"problem":{' not in answer, shlex.join([command, answer])
+        assert answer and '"status":' not in answer, shlex.join([command, answer])
         if "/metrics" not in command:
             assert all(json.loads(part) for part in answer.splitlines())
