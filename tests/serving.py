@@ -164,3 +164,13 @@ def post(body: bytes, length: int | None = None, path: str = "/annotate") -> byt
     """A request as it goes over the wire; more may be announced than there is."""
     head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     return f"{head}content-length: {len(body) if length is None else length}\r\n\r\n".encode() + body
+
+
+def read_to_the_end(connection: socket.socket) -> bytes:
+    """An answer that comes in parts, as it goes over the wire."""
+    said = b""
+    while not said.endswith(b"0\r\n\r\n"):
+        part = connection.recv(100_000)
+        assert part
+        said += part
+    return said

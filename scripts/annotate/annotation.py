@@ -1,6 +1,7 @@
 """The notes of a source annotated shard by shard, from where an earlier run ended."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -46,40 +47,38 @@ def annotate_rest(
     """
     rest = iter(items)
     with tqdm(desc="Annotating", unit="word", unit_scale=True) as bar:
+        do = partial(_do_shard, nlp, manifest, create_writer, n_process, min_confidence, bar)
         for place, entry in enumerate(manifest.entries):
-            known = islice(rest, entry["notes"])
+            known = list(islice(rest, entry["notes"]))
             if place in manifest.damaged:
-                shard = list(known)
-                writer = create_writer()
-                failures, totals = _annotate_into(nlp, shard, writer, n_process, min_confidence, bar)
-                manifest.commit(writer, failures, totals, [item.id for item in shard], again=place)
-            else:
-                for _ in known:
-                    pass
+                do(known, again=place)
         for shard in cut(rest, count_chars, SHARD_CHARS, shard_size):
-            writer = create_writer()
-            failures, totals = _annotate_into(nlp, shard, writer, n_process, min_confidence, bar)
-            manifest.commit(writer, failures, totals, [item.id for item in shard])
+            do(shard)
             bar.set_postfix(notes=manifest.totals.notes, failed=manifest.totals.failed)
     manifest.finish()
 
 
-def _annotate_into(
+def _do_shard(
     nlp: Language,
-    shard: Sequence[Text | Failure],
-    writer: Writer,
+    manifest: Manifest,
+    create_writer: Callable[[], Writer],
     n_process: int,
     min_confidence: float,
     bar: tqdm,
-) -> tuple[list[Failure], Totals]:
-    """Annotate the notes of a shard; RETURNS the failures, and the counts of all."""
-    failures, totals = [], Totals()
+    shard: Sequence[Text | Failure],
+    again: int | None = None,
+) -> None:
+    """Annotate the notes of a shard and write it.
+
+    again (int | None): The place of a damaged one that it replaces.
+    """
+    writer, failures, totals = create_writer(), [], Totals()
     for done in annotate_shard(nlp, shard, writer, n_process, min_confidence):
         failures.extend([done] if isinstance(done, Failure) else [])
         counts = Totals(notes=1, failed=1) if isinstance(done, Failure) else done
         totals = totals.plus(counts)
         bar.update(counts.words)
-    return failures, totals
+    manifest.commit(writer, failures, totals, [item.id for item in shard], again)
 
 
 def annotate_shard(

@@ -65,6 +65,7 @@ class Manifest:
 
     folder (Path): The output.
     entries (list[dict]): The line of each shard, in order; one that was written again has its last.
+    totals (Totals): Of all of them.
     damaged (list[int]): The places of those whose shard is not as it was written.
     dropped (int): Lines that do not count: they, or the failures they speak of, are not as they were written.
     finished (bool): Whether all notes are done.
@@ -73,6 +74,7 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.entries: list[dict[str, Any]] = []
+        self.totals = Totals()
         self.damaged: list[int] = []
         self.dropped = 0
         self.finished = False
@@ -80,9 +82,7 @@ class Manifest:
         self._check = ""  # of the last line
         self._end = 0
 
-    @property
-    def totals(self) -> Totals:
-        """Of all shards."""
+    def _add_up(self) -> Totals:
         totals = Totals()
         for entry in self.entries:
             # Older ones left nothing out, and knew no confidence.
@@ -113,6 +113,7 @@ class Manifest:
         if not kept:
             raise ValueError("the settings are not as they were written")
         self.dropped = len(lines) - kept
+        self.totals = self._add_up()
         self._end = lines[kept - 1].end
         hashed = set(range(self.shards)) if verify else choose_sample(self.shards)
         self.damaged = [place for place, entry in enumerate(self.entries) if not self._is_whole(entry, place in hashed)]
@@ -197,8 +198,10 @@ class Manifest:
         self._append(entry)
         if again is None:
             self.entries.append(entry)
+            self.totals = self.totals.plus(totals)
         else:
             self.entries[again] = entry
+            self.totals = self._add_up()
             self.damaged.remove(again)
 
     def _add_errors(self, failures: Sequence[Failure]) -> None:

@@ -11,7 +11,7 @@ from scripts.serve import annotator as annotators
 from scripts.serve import server as servers
 from scripts.serve import stream as streams
 from scripts.serve.limits import Limits
-from tests.serving import SECONDS, Client, Gate, gate_of, make_pipeline, post, running
+from tests.serving import SECONDS, Client, Gate, gate_of, make_pipeline, post, read_to_the_end, running
 
 TOKEN = b"zorblattin-90817263"
 SHOWN = {"authorization": f"Bearer {TOKEN.decode()}"}
@@ -107,15 +107,6 @@ def test_a_request_that_does_not_come_in_is_given_up(quick: Client):
             time.sleep(0.25)
         assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
     assert quick.ask("/annotate", {"text": "EKG"}).status == 200
-
-
-def read_to_the_end(connection: socket.socket) -> bytes:
-    said = b""
-    while not said.endswith(b"0\r\n\r\n"):
-        part = connection.recv(100_000)
-        assert part
-        said += part
-    return said
 
 
 def open_in_turn(gate: Gate) -> None:

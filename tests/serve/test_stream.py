@@ -11,7 +11,7 @@ import pytest
 from scripts.serve import annotator as annotators
 from scripts.serve import stream as streams
 from scripts.serve.limits import Limits
-from tests.serving import SECONDS, Client, gate_of, make_pipeline, post, running
+from tests.serving import SECONDS, Client, gate_of, make_pipeline, post, read_to_the_end, running
 
 
 def send(client: Client, lines: Iterator[bytes]) -> list[dict]:
@@ -135,11 +135,7 @@ def test_at_its_end_a_stream_waits_for_what_was_taken_though_the_client_is_silen
         gate.open.set()
         time.sleep(2.5)
         gate.open_later.set()
-        said = b""
-        while not said.endswith(b"0\r\n\r\n"):
-            part = connection.recv(10_000)
-            assert part
-            said += part
+        said = read_to_the_end(connection)
         client.service.stopping.clear()
     assert said.count(b'"label":"test"') == 2 and f'"status":{503 if end == "stop" else 413}'.encode() in said
 
@@ -154,9 +150,7 @@ def test_when_the_service_ends_a_stream_gets_the_answers_to_what_was_taken():
             loop.call_soon_threadsafe(client.service.stopping.set)
             time.sleep(0.1)
             gate.open.set()
-            said = b""
-            while not said.endswith(b"0\r\n\r\n"):
-                said += connection.recv(1000)
+            said = read_to_the_end(connection)
         notes = [json.loads(part) for part in said.split(b"\r\n") if part.startswith(b"{")]
         assert [note["id"] for note in notes] == ["1", "2", "3"]
         assert notes[2]["problem"]["status"] == 503
