@@ -1,6 +1,7 @@
 """Annotate many notes with a trained pipeline, for brat, spaCy or other tools.
 
 python -m scripts.annotate en_medner_bert /data/notes annotated --to brat
+python -m scripts.annotate en_medner_bert hdfs:///notes hdfs:///annotated --to parquet --engine spark
 """
 
 from collections import Counter
@@ -14,25 +15,29 @@ import typer
 from wasabi import msg
 
 from scripts import cli
+from scripts.annotate.run import Result, Run
 from scripts.annotate.shards import ERRORS, MANIFEST, Manifest, check_output, open_manifest, verify_output
 from scripts.cli import InputError
 from scripts.corpus.texts import Columns, Failure, Text, fingerprint, read_texts
 from scripts.files import whole_file
 
 FORMATS = ("brat", "jsonl", "conll", "spacy", "parquet")
+SPARK_FORMATS = ("parquet", "jsonl")
+SHARD = 1000
+ENGINES = ("local", "spark")
 
 
 def main(
     model: Annotated[str, typer.Argument(help="Folder of a trained pipeline, or name of an installed one")],
     input: Annotated[
-        Path | None, typer.Argument(help="Notes: .txt, .jsonl, .csv or .parquet file, archive, or folder")
-    ] = None,
-    output: Annotated[Path | None, typer.Argument(help="Folder to write to, or in which to go on")] = None,
+        str, typer.Argument(help="Notes: .txt, .jsonl, .csv or .parquet file, archive, or folder; none with --table")
+    ] = "",
+    output: Annotated[str, typer.Argument(help="Folder to write to, or in which to go on")] = "",
     to: Annotated[str, typer.Option(help=", ".join(FORMATS))] = "",
     text_column: Annotated[str, typer.Option(help="Column of the text in tables")] = "text",
     id_column: Annotated[str, typer.Option(help="Column of the ids; by default 'id', or row numbers")] = "",
     max_chars: Annotated[int, typer.Option(help="Longest note taken")] = 5_000_000,
-    shard_size: Annotated[int, typer.Option(help="Notes a shard; a killed run loses one shard at most")] = 1000,
+    shard_size: Annotated[int, typer.Option(help="Notes a shard; a killed run loses one shard at most")] = SHARD,
     n_process: Annotated[int, typer.Option(help="Processes to compute with")] = 1,
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for the CPU")] = -1,
     min_confidence: Annotated[float, typer.Option(help="Leave out mentions that are less sure, of 0 to 1")] = 0.0,
@@ -40,18 +45,46 @@ def main(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all shards; alone with OUTPUT only check them")
     ] = False,
+    engine: Annotated[str, typer.Option(help=", ".join(ENGINES))] = "local",
+    master: Annotated[str, typer.Option(help="Spark's cluster; by default the cores of this machine")] = "",
+    table: Annotated[str, typer.Option(help="With Spark: table to take the notes from, in place of INPUT")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="With Spark: annotate what OUTPUT lacks")] = False,
 ) -> None:
     """Annotate the notes of INPUT with MODEL into OUTPUT, in shards; after an end by force the same command goes on."""
-    if verify and input is None:
+    if verify and not input:
         report_verified(Path(model))
         return
-    if input is None or output is None or not to:
+    if table and not output:
+        input, output = "", input
+    if bool(input) == bool(table) or not output or not to:
         raise InputError(f"Give MODEL, INPUT, OUTPUT, and --to with one of {', '.join(FORMATS)}.")
     check_options(to, max_chars, shard_size, n_process, gpu, min_confidence)
     check_assertions(to, assertions)
+    of_local = {
+        "--n-process": n_process > 1,
+        "--gpu": gpu >= 0,
+        "--shard-size": shard_size != SHARD,
+        "--verify": verify,
+    }
+    of_spark = {"--master": bool(master), "--table": bool(table), "--resume": resume}
+    check_engine(engine, to, of_local, of_spark)
+    run = Run(model, input, output, to, Columns(text_column, id_column, max_chars), min_confidence)
+    if engine == "spark":
+        from scripts.annotate.spark.run import annotate_on_spark
+
+        done = annotate_on_spark(run, master, table, resume)
+        report_unused(done.unused)
+        report(done.result, run, f"the column failure of {run.output}")
+    else:
+        annotate_here(run, shard_size, n_process, gpu, assertions, verify)
+
+
+def annotate_here(run: Run, shard_size: int, n_process: int, gpu: int, assertions: bool, verify: bool) -> None:
+    """Annotate on this machine."""
+    input, output = Path(run.input), Path(run.output)
     check_output(output, input)
-    columns, unused = Columns(text_column, id_column, max_chars), Counter()
-    items = begin(read_texts(input, columns, unused))
+    unused = Counter()
+    items = begin(read_texts(input, run.columns, unused))
     # Imported here, so that --help does not wait for spaCy and torch.
     from scripts.annotate.annotation import annotate_rest, describe
     from scripts.annotate.writers import WRITERS
@@ -59,33 +92,29 @@ def main(
     from scripts.corpus.pipelines import check_confidence, load_pipeline
 
     cli.use_gpu(gpu)
-    nlp = load_pipeline(model)
-    if min_confidence:
-        check_confidence(nlp, f"leave --min-confidence {min_confidence:g} out")
+    nlp = load_pipeline(run.model)
+    if run.min_confidence:
+        check_confidence(nlp, f"leave --min-confidence {run.min_confidence:g} out")
     settings = {
         "input": str(input.resolve()),
         "input_sha256": fingerprint(input),
         **describe(nlp),
-        "to": to,
-        "text_column": text_column,
-        "id_column": id_column,
-        "max_chars": max_chars,
+        **run.settings(),
         "shard_size": shard_size,
         "assertions": assertions,
-        "min_confidence": repr(min_confidence),  # srsly reads 0.95 as another number
     }
     with open_manifest(output, settings, verify) as manifest:
         report_damaged(manifest)
         if manifest.finished:
             msg.info(f"Nothing is left to do: all notes of {input} are in {output}")
         else:
-            if to == "brat":
+            if run.to == "brat":
                 with whole_file(output / "annotation.conf") as path:
                     path.write_text(brat_config(nlp), encoding="utf8")
-            writer = partial(WRITERS[to], assertions=True) if assertions else WRITERS[to]
-            annotate_rest(nlp, items, manifest, writer, shard_size, n_process, min_confidence)
+            writer = partial(WRITERS[run.to], assertions=True) if assertions else WRITERS[run.to]
+            annotate_rest(nlp, items, manifest, writer, shard_size, n_process, run.min_confidence)
             report_unused(unused)
-        report(manifest, min_confidence)
+        report(Result(manifest.totals, manifest.reasons()), run, str(manifest.folder / ERRORS))
 
 
 def check_options(to: str, max_chars: int, shard_size: int, n_process: int, gpu: int, min_confidence: float) -> None:
@@ -98,6 +127,21 @@ def check_options(to: str, max_chars: int, shard_size: int, n_process: int, gpu:
         raise InputError("Several processes cannot share a GPU: leave --n-process or --gpu out.")
     if not 0 <= min_confidence <= 1:
         raise InputError(f"--min-confidence {min_confidence:g} is no confidence: give a number from 0 to 1.")
+
+
+def check_engine(engine: str, to: str, local: dict[str, bool], spark: dict[str, bool]) -> None:
+    """RAISES (InputError): There is no such engine, or it does not take an option or a format.
+
+    local, spark (dict[str, bool]): The options that only one of them takes, and whether they are given.
+    """
+    if engine not in ENGINES:
+        raise InputError(f"No engine is called '{engine}': there are {', '.join(ENGINES)}.")
+    other, others = ("local", local) if engine == "spark" else ("spark", spark)
+    wrong = [option for option, given in others.items() if given]
+    if wrong:
+        raise InputError(f"{wrong[0]} is for --engine {other}: leave it out, or name that.")
+    if engine == "spark" and to not in SPARK_FORMATS:
+        raise InputError(f"Spark writes {' and '.join(SPARK_FORMATS)}, not {to}: give one of these with --to.")
 
 
 def check_assertions(to: str, assertions: bool) -> None:
@@ -135,24 +179,25 @@ def report_unused(unused: Counter[str]) -> None:
         msg.info(f"{count:,} {suffix} files are no notes")
 
 
-def report(manifest: Manifest, min_confidence: float = 0.0) -> None:
+def report(result: Result, run: Run, failures: str) -> None:
     """Say how it went.
 
+    failures (str): Where they are told.
     RAISES (InputError): Not one note was annotated.
     """
-    totals, errors = manifest.totals, manifest.folder / ERRORS
-    reasons = ", ".join(f"{count:,} x {reason}" for reason, count in manifest.reasons().most_common(5))
+    totals = result.totals
+    reasons = ", ".join(f"{count:,} x {reason}" for reason, count in result.reasons.most_common(5))
     if not totals.annotated:
-        raise InputError(f"None of {totals.notes:,} notes could be annotated ({reasons}): see {errors}.")
+        raise InputError(f"None of {totals.notes:,} notes could be annotated ({reasons}): see {failures}.")
     if totals.failed:
-        msg.warn(f"{totals.failed:,} notes failed ({reasons}): see {errors}")
-    if min_confidence and totals.unrated:
+        msg.warn(f"{totals.failed:,} notes failed ({reasons}): see {failures}")
+    if run.min_confidence and totals.unrated:
         msg.warn(f"{totals.unrated:,} of the mentions written have no confidence, and were not held back")
     if totals.left_out:
         msg.info(f"{totals.left_out:,} of {totals.mentions:,} mentions are less sure, and left out")
     msg.good(
         f"Annotated {totals.annotated:,} of {totals.notes:,} notes: {totals.words:,} words, {totals.written:,}"
-        f" mentions, see {manifest.folder}"
+        f" mentions, see {run.output}"
     )
 
 

@@ -86,7 +86,7 @@ def read_jsonl(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Iter
         if len(data) >= limit:
             yield Row(line, fault="the line is too long")
         elif data.strip():
-            yield _json_row(line, data.removeprefix(b"\xef\xbb\xbf") if line == 1 else data, columns)
+            yield json_row(line, data.removeprefix(b"\xef\xbb\xbf") if line == 1 else data, columns)
 
 
 def read_csv(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Iterator[Row]:
@@ -155,7 +155,8 @@ def _numbered_lines(stream: IO[bytes], limit: int) -> Iterator[tuple[int, bytes]
             data = stream.readline(limit)
 
 
-def _json_row(line: int, data: bytes, columns: Columns) -> Row:
+def json_row(line: int, data: bytes, columns: Columns) -> Row:
+    """The row that a line of JSON is."""
     try:
         record = json.loads(data.decode("utf8"))
     except UnicodeDecodeError:

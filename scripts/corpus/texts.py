@@ -59,12 +59,7 @@ class Unreadable(Exception):
 
 
 class _Found(NamedTuple):
-    """A note before its checks.
-
-    file (str): As in `Text`.
-    name (str): Its id where the row has none of its own.
-    row (Row): Its values; a .txt file is a row as well, with its path as its id.
-    """
+    """A note before its checks, as for `take`."""
 
     file: str
     name: str
@@ -84,7 +79,7 @@ def read_texts(source: Path, columns: Columns, unused: Counter[str]) -> Iterator
     with closing(sqlite3.connect("")) as taken:
         taken.execute("CREATE TABLE taken (hash BLOB PRIMARY KEY) WITHOUT ROWID")
         for found in _find(source, columns, unused):
-            item = found if isinstance(found, Failure) else _to_text(found, columns.max_chars)
+            item = found if isinstance(found, Failure) else take(*found, columns.max_chars)
             if isinstance(item, Text) and not _add(taken, item.id):
                 item = Failure(item.id, item.file, item.line, "an earlier note has the same id")
             yield item
@@ -183,8 +178,13 @@ def _read_note(file: Opened, max_chars: int) -> Row:
         data = _read_up_to(file.stream, 4 * max_chars + 1)  # a character has four bytes at most
     except DAMAGED as error:
         raise InputError(f"{file.path} {fault_reason(error)}") from None
-    row = Row(0, id=str(file.path.with_suffix("")), has_id=True)
-    if len(data) > 4 * max_chars:
+    return note_row(file.path, data, max_chars)
+
+
+def note_row(path: PurePosixPath, data: bytes | None, max_chars: int) -> Row:
+    """The row that a file of text is; without its data for one that is too long."""
+    row = Row(0, id=str(path.with_suffix("")), has_id=True)
+    if data is None or len(data) > 4 * max_chars:
         return row._replace(fault=_too_long(max_chars))
     try:
         return row._replace(text=data.decode("utf8"))
@@ -204,23 +204,29 @@ def _read_up_to(stream: IO[bytes], limit: int) -> bytes:
 # From a row to a note
 
 
-def _to_text(found: _Found, max_chars: int) -> Text | Failure:
+def take(file: str, name: str, row: Row, max_chars: int) -> Text | Failure:
+    """What a row is, by the rules for notes.
+
+    file (str): As in `Text`.
+    name (str): Its id where the row has none of its own.
+    row (Row): Its values; a .txt file is a row as well, with its path as its id.
+    max_chars (int): Longest text taken.
+    """
     note_id = ""
     try:
-        note_id = _id_of(found)
-        text = _checked_text(found.row, max_chars)
+        note_id = _id_of(row, name)
+        text = _checked_text(row, max_chars)
         if not text:
             raise Unreadable("no text")
         check_id(note_id)
-        return Text(note_id, text, found.file, found.row.line)
+        return Text(note_id, text, file, row.line)
     except Unreadable as error:
-        return Failure(printable_id(note_id), found.file, found.row.line or error.line, error.reason)
+        return Failure(printable_id(note_id), file, row.line or error.line, error.reason)
 
 
-def _id_of(found: _Found) -> str:
-    row = found.row
+def _id_of(row: Row, name: str) -> str:
     if not row.has_id:
-        return "" if row.fault else found.name  # what cannot be read may have an id of its own
+        return "" if row.fault else name  # what cannot be read may have an id of its own
     if isinstance(row.id, bool) or not isinstance(row.id, str | int):
         raise Unreadable("no id" if row.id is None else "the id is neither text nor a whole number")
     return str(row.id)

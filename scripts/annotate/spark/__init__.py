@@ -1,0 +1,1 @@
+"""Notes in bulk are annotated on the cores of a Spark cluster."""
