@@ -1,14 +1,33 @@
-"""How every command runs: typer reads the arguments, and bad input ends in one sentence and exit code 1."""
+"""How every command runs: typer reads the arguments, and bad input or a signal ends it with one sentence."""
 
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import typer
 from wasabi import msg
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class InputError(Exception):
     """Input that the user has to correct; the message is one sentence for the user, without note text."""
+
+
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM has come. No Exception, so that it is not taken for the fault of a note.
+
+    number (int): Of the signal.
+    stands (str): What of the work is done, in a sentence for the user.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        self.stands = "nothing is left half-written, and the same command does the rest."
 
 
 def run(main: Callable | typer.Typer) -> None:
@@ -22,15 +41,40 @@ def run(main: Callable | typer.Typer) -> None:
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command()(main)
     try:
-        app()
+        with _signals_raise():
+            app()
     except InputError as error:
         msg.fail(str(error))
+    except Stopped as stop:
+        msg.fail(f"Stopped by {signal.Signals(stop.number).name}: {stop.stands}")
+        sys.exit(128 + stop.number)  # as shells say it
     except OSError as error:
         # A full disk, a missing right, a file that is a folder.
         msg.fail(f"{error.filename or 'Reading or writing'}: {error.strerror or error}.")
     else:
         return
     sys.exit(1)
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Raise `Stopped` at the first signal; from then on another one ends the process as it is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: FrameType | None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is stop:
+                signal.signal(number, handler)
 
 
 def use_gpu(number: int) -> None:

@@ -1,6 +1,7 @@
 """The notes of a source annotated shard by shard, from where an earlier run ended."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from scripts.annotate.shards import Manifest, Totals
 from scripts.annotate.writers import Writer
+from scripts.cli import Stopped
 from scripts.corpus.failures import failure_of
 from scripts.corpus.pipelines import count_words
 from scripts.corpus.processes import annotate_items, count_chars
@@ -46,7 +48,7 @@ def annotate_rest(
     min_confidence (float): Mentions that are less sure are left out; those without a confidence are not.
     """
     rest = iter(items)
-    with tqdm(desc="Annotating", unit="word", unit_scale=True) as bar:
+    with _say_what_stands(manifest), tqdm(desc="Annotating", unit="word", unit_scale=True) as bar:
         do = partial(_do_shard, nlp, manifest, create_writer, n_process, min_confidence, bar)
         for place, entry in enumerate(manifest.entries):
             known = list(islice(rest, entry["notes"]))
@@ -56,6 +58,15 @@ def annotate_rest(
             do(shard)
             bar.set_postfix(notes=manifest.totals.notes, failed=manifest.totals.failed)
     manifest.finish()
+
+
+@contextmanager
+def _say_what_stands(manifest: Manifest) -> Iterator[None]:
+    try:
+        yield
+    except Stopped as stop:
+        stop.stands = f"{manifest.totals.notes:,} notes are done in {manifest.folder}, and the same command goes on."
+        raise
 
 
 def _do_shard(

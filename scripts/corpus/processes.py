@@ -1,25 +1,20 @@
 """Annotation of many notes, in this process or in several; a note that fails does no harm to the others."""
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import raise_error
-from wasabi import msg
 
-from scripts.corpus.failures import failure_of, place_of
+from scripts.corpus.failures import failure_of
 from scripts.corpus.texts import Failure, Text
+from scripts.corpus.workers import Lost, map_in_processes
 from scripts.runtime.cut import cut
-from scripts.runtime.libc import end_with_parent
 
 BATCH_NOTES, BATCH_CHARS = 64, 200_000
 PROCESS_BATCH = 16  # notes that a process is given at once: each has its share of a shard
-WATCH_SECONDS = 1
-_piping = False
 
 
 def annotate(nlp: Language, notes: Sequence[Text], n_process: int = 1) -> Iterator[tuple[Text, Doc | Failure]]:
@@ -75,49 +70,31 @@ def _annotate_one(nlp: Language, note: Text) -> Doc | Failure:
 def _annotate_in_processes(
     nlp: Language, notes: Sequence[Text], n_process: int
 ) -> Iterator[tuple[Text, Doc | Failure]]:
-    place = 0
-    for doc, found in _pipe_in_processes(nlp, notes, n_process):
-        for missing in notes[place:found]:
-            yield missing, _annotate_one(nlp, missing)
-        yield notes[found], doc
-        place = found + 1
-    for missing in notes[place:]:
-        yield missing, _annotate_one(nlp, missing)
+    batches = list(cut(notes, lambda note: len(note.text), BATCH_CHARS, PROCESS_BATCH))
+    do = partial(_annotate_packed, nlp)
+    for batch, results in zip(batches, map_in_processes(do, batches, n_process), strict=True):
+        if isinstance(results, Lost):
+            yield from zip(batch, _annotate_batch(nlp, batch), strict=True)
+            continue
+        for note, result in zip(batch, results, strict=True):
+            yield note, _unpack(nlp, note, result)
 
 
-def _pipe_in_processes(nlp: Language, notes: Sequence[Text], n_process: int) -> Iterator[tuple[Doc, int]]:
-    """The notes that succeed with their places, in order; spaCy leaves out those of a batch that fails."""
-    global _piping
-    _piping = True
-    try:
-        with _error_handler(nlp, _leave_out), _watched(n_process):
-            yield from nlp.pipe(_numbered(notes), as_tuples=True, n_process=n_process, batch_size=PROCESS_BATCH)
-    except Exception as error:  # a process is gone, or a text could not even be cut into tokens
-        place = f"{type(error).__name__}, {place_of(error)}"
-        msg.warn(f"The processes ended early ({place}): what is left of this shard is annotated in one.")
-    finally:
-        _piping = False
+def _annotate_packed(nlp: Language, batch: Sequence[Text]) -> list[bytes | Failure | None]:
+    """As `_annotate_batch`, packed to be sent to another process; None stands for what cannot be packed."""
+    return [found if isinstance(found, Failure) else _pack(found) for found in _annotate_batch(nlp, batch)]
 
 
-@contextmanager
-def _watched(n_process: int) -> Iterator[None]:
-    """When one process is gone, for which spaCy 3.8 would wait forever, end the others, so that it raises."""
-    before, done = multiprocessing.active_children(), threading.Event()
+def _pack(doc: Doc) -> bytes | None:
+    with suppress(Exception):  # a component of other makers may keep with the Doc what has no bytes
+        return doc.to_bytes()
+    return None
 
-    def watch() -> None:
-        looks = 0
-        while not done.wait(WATCH_SECONDS):
-            workers = [child for child in multiprocessing.active_children() if child not in before]
-            looks = looks + 1 if 0 < len(workers) < n_process else 0
-            if looks > 1:  # at the first look they may be about to start, or to end
-                for worker in workers:
-                    worker.kill()
 
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        done.set()
+def _unpack(nlp: Language, note: Text, result: bytes | Failure | None) -> Doc | Failure:
+    if result is None:
+        return _annotate_one(nlp, note)
+    return Doc(nlp.vocab).from_bytes(result) if isinstance(result, bytes) else result
 
 
 def _numbered(notes: Sequence[Text]) -> Iterator[tuple[str, int]]:
@@ -131,17 +108,3 @@ def _error_handler(nlp: Language, handler: Callable) -> Iterator[None]:
         yield
     finally:
         nlp.default_error_handler = before
-
-
-def _leave_out(*_) -> None:
-    """Do not raise, so that the other batches are finished."""
-
-
-def _after_fork_in_child() -> None:
-    """A process for `nlp.pipe` would wait for work forever when the one that gives it is killed."""
-    if _piping:
-        end_with_parent()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

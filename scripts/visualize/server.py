@@ -5,13 +5,13 @@ from typing import Any
 
 from wasabi import msg
 
-from scripts.cli import InputError
+from scripts.cli import InputError, Stopped
 
 HOST = "127.0.0.1"  # seen from this machine only
 
 
 def serve_page(page: bytes, port: int) -> None:
-    """Show a page, and nothing else, on this machine until Ctrl-C.
+    """Show a page, and nothing else, on this machine until Ctrl-C or SIGTERM.
 
     RAISES (InputError): The port is taken or cannot be used.
     """
@@ -38,5 +38,5 @@ def serve_page(page: bytes, port: int) -> None:
         msg.info(f"See http://{HOST}:{server.server_port}/, Ctrl-C ends")
         try:
             server.serve_forever()
-        except KeyboardInterrupt:
+        except Stopped:
             msg.good("Ended")

@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import random
 import re
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +14,12 @@ import pytest
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from scripts.corpus import processes
-from scripts.corpus.processes import PROCESS_BATCH, annotate
 from scripts.corpus.docs import create_nlp
+from scripts.corpus.processes import PROCESS_BATCH, annotate
 from scripts.corpus.texts import Failure, Text
+from scripts.corpus.workers import AHEAD
+from tests.encoders import build_bert
+from tests.pipelines import LINES, build
 
 PARENT = os.getpid()
 done_here: list[str] = []  # the texts that this process has done itself
@@ -28,6 +32,8 @@ def fragile(doc: Doc) -> Doc:
         raise ValueError(doc.text)
     if "memory" in doc.text:
         raise MemoryError
+    if "unsendable" in doc.text:
+        doc.user_data["lock"] = threading.Lock()
     if doc.text.startswith("/") and os.getpid() != PARENT:
         Path(doc.text, str(os.getpid())).touch()
         time.sleep(60)
@@ -56,6 +62,14 @@ class Lossy:
 
 
 Language.factory("medner_test_lossy", func=Lossy)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory) -> Path:
+    """A tiny BERT."""
+    folder = tmp_path_factory.mktemp("encoder")
+    build_bert(LINES, folder)
+    return folder
 
 
 def pipeline(name: str = "medner_test_fragile") -> Language:
@@ -104,11 +118,43 @@ def test_a_text_that_cannot_be_cut_into_tokens_fails_alone():
         check(list(annotate(nlp, given, n_process)), given, {"7": "ValueError"})
 
 
-def test_a_process_that_is_killed_is_no_end_and_no_loss(monkeypatch, capsys):
-    monkeypatch.setattr(processes, "WATCH_SECONDS", 0.2)
+def test_a_process_that_is_killed_is_no_end_and_no_loss(capsys):
     given = notes(100, die=20)
     check(list(annotate(pipeline(), given, 2)), given, {})
-    assert "The processes ended early" in capsys.readouterr().out
+    assert "One of the processes is gone (signal 9" in capsys.readouterr().out
+
+
+def test_notes_of_a_killed_process_are_annotated_here_and_no_others(capsys):
+    nlp, given = pipeline(), notes(100, die=20)
+    done_here.clear()
+    assert len(list(annotate(nlp, given, 2))) == 100
+    assert PROCESS_BATCH <= len(done_here) <= AHEAD * PROCESS_BATCH
+
+
+def test_a_real_encoder_outlives_processes_killed_at_any_moment(encoder, capsys):
+    nlp = build(encoder)
+    given = [Text(str(i), f"{LINES[i % 4]} {i}\n" * (1 + i % 30), "f.csv", i) for i in range(8 * PROCESS_BATCH)]
+    expected = [(note, as_json(doc)) for note, doc in annotate(nlp, given)]
+    for seed in range(6):
+        chance, found = random.Random(seed), []
+        kill_at = set(chance.sample(range(7 * PROCESS_BATCH), chance.choice([1, 2])))
+        with nlp.memory_zone():
+            for place, (note, doc) in enumerate(annotate(nlp, given, 2)):
+                found.append((note, as_json(doc)))
+                if place in kill_at:
+                    chance.choice(multiprocessing.active_children()).kill()
+        assert found == expected, seed
+        assert not multiprocessing.active_children()
+
+
+def as_json(found: Doc | Failure) -> dict:
+    assert isinstance(found, Doc)
+    return found.to_json()
+
+
+def test_what_cannot_be_sent_is_annotated_here():
+    given = notes(40, unsendable=9)
+    check(list(annotate(pipeline(), given, 2)), given, {})
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="only Linux can end a process with its parent")
