@@ -1,4 +1,4 @@
-"""Tables with a note a row: .jsonl, .csv and .parquet, read row by row."""
+"""Tables with a note a row: JSON, comma-separated values and .parquet, read row by row."""
 
 import bz2
 import csv
@@ -6,19 +6,29 @@ import gzip
 import io
 import json
 import lzma
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from scripts.archives import DAMAGED
 from scripts.cli import InputError
+from scripts.corpus.arrays import BrokenArray, ElementTooLong, read_array
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PARQUET_ROWS = 100  # rows of a .parquet file that are in memory together
 PARQUET_BUFFER = 2**20  # bytes of a column that are read together
+DELIMITERS = ",;\t"  # the first by which a table's first line has the column of the text counts
+SHOWN = 20  # columns that are named where one is missing
+BOM = b"\xef\xbb\xbf"
 _COMPRESSED = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,39}")  # of a column, as no note looks
 
 
 class MissingColumn(InputError):
@@ -26,7 +36,7 @@ class MissingColumn(InputError):
 
 
 class Columns(NamedTuple):
-    """What to take of a table.
+    """What to take of a table; a name counts in other case where there is no such name, and one of other case only.
 
     text (str): Name of the column, or key, of the text.
     id (str): Likewise of the ids; "" for "id" where there is one, else the number of the row.
@@ -55,11 +65,14 @@ class Row(NamedTuple):
 
 
 def table_of(path: PurePosixPath) -> str:
-    """The suffix that says what table a file is, "" if it is none; a .jsonl or .csv may be compressed."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSED:
-        return suffixes[-2] if suffixes[-2:-1] in ([".jsonl"], [".csv"]) else ""
-    return suffixes[-1] if suffixes and suffixes[-1] in TABLES else ""
+    """The suffix that says what table a file is, "" if it is none; all but .parquet may be compressed."""
+    suffix = unpacked(path).suffix.lower()
+    return suffix if suffix in TABLES and (suffix != ".parquet" or unpacked(path) == path) else ""
+
+
+def unpacked(path: PurePosixPath) -> PurePosixPath:
+    """The name of a file that is compressed alone, without the suffix that says so."""
+    return path.with_suffix("") if path.suffix.lower() in _COMPRESSED else path
 
 
 def read_rows(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Iterator[Row]:
@@ -78,34 +91,63 @@ def read_rows(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Itera
 
 
 def read_jsonl(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Iterator[Row]:
-    """Read a JSON object a line; lines of blanks are no rows."""
+    """Read a JSON object a line, or an array of objects; lines of blanks are no rows.
+
+    RAISES (InputError): An array is broken; a broken line is a row that cannot be read.
+    """
     # JSON may spell a character in twelve bytes, and the other keys take room, too.
     limit = 12 * columns.max_chars + 2**20
-    stream = _decompress(path, stream)
+    stream, begun = decompress(path, stream), False
     for line, data in _numbered_lines(stream, limit):
-        if len(data) >= limit:
-            yield Row(line, fault="the line is too long")
-        elif data.strip():
-            yield json_row(line, data.removeprefix(b"\xef\xbb\xbf") if line == 1 else data, columns)
+        if line == 1:
+            data = data.removeprefix(BOM)
+        if not data.strip():
+            continue
+        if not begun and data.lstrip().startswith(b"["):
+            yield from _array_rows(path, read_array(stream, data, limit, line), columns)
+            return
+        begun = True
+        yield Row(line, fault="the line is too long") if len(data) >= limit else json_row(line, data, columns)
 
 
-def read_csv(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Iterator[Row]:
-    """Read comma-separated values in UTF-8, the names of the columns first.
+def read_json(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Iterator[Row]:
+    """Read what `read_jsonl` reads from a file whose name says less of what is in it.
 
+    RAISES (MissingColumn): It holds something else.
+    """
+    rows = read_jsonl(path, stream, columns)
+    for first in rows:
+        if first.fault or first.text is None:
+            raise MissingColumn(
+                f"{path} does not begin with an object that has '{columns.text}': name the key to take with"
+                " --text-column."
+            )
+        yield first
+        yield from rows
+
+
+def read_csv(path: PurePosixPath, stream: IO[bytes], columns: Columns, delimiters: str = DELIMITERS) -> Iterator[Row]:
+    """Read separated values in UTF-8, the names of the columns first.
+
+    delimiters (str): What may separate them.
     RAISES (InputError): There is no column of the name.
     """
     csv.field_size_limit(2**31 - 1)  # 131,072 by default; a cut field would leave its rest to be read as rows
     # Bytes that are no UTF-8 spoil their own row only. The byte-order mark here is the table's.
     lines = io.TextIOWrapper(
-        cast(io.BytesIO, _decompress(path, stream)), "utf-8-sig", errors="surrogateescape", newline=""
+        cast(io.BytesIO, decompress(path, stream)), "utf-8-sig", errors="surrogateescape", newline=""
     )
     try:
-        reader = csv.reader(lines, strict=True)
+        first = lines.readline()
+        reader = csv.reader(
+            chain([first] if first else [], lines), strict=True, delimiter=_find_delimiter(first, delimiters, columns)
+        )
         try:
             header = next(reader, [])
         except csv.Error:
             raise InputError(f"{path} has broken quotes in line 1: fix them.") from None
-        yield from _csv_rows(reader, header, _check_columns(path, header, columns))
+        names = header if len(header) > 1 and all(map(_NAME.fullmatch, header)) else []
+        yield from _csv_rows(reader, header, _check_columns(path, header, columns, names))
     finally:
         lines.detach()  # the file is its opener's to close
 
@@ -122,7 +164,7 @@ def read_parquet(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> It
         stream = io.BytesIO(stream.read())  # a member of an archive, in which going back and forth is slow
     try:
         file = pq.ParquetFile(stream, buffer_size=PARQUET_BUFFER, pre_buffer=False)
-        columns = _check_columns(path, file.schema_arrow.names, columns)
+        columns = _check_columns(path, file.schema_arrow.names, columns, file.schema_arrow.names)
         names = [columns.text, columns.id] if columns.id else [columns.text]
         count = 0
         for batch in file.iter_batches(PARQUET_ROWS, columns=names):
@@ -135,12 +177,16 @@ def read_parquet(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> It
 
 TABLES: dict[str, Callable[[PurePosixPath, IO[bytes], Columns], Iterator[Row]]] = {
     ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".json": read_json,
     ".csv": read_csv,
+    ".tsv": partial(read_csv, delimiters="\t"),
     ".parquet": read_parquet,
 }
 
 
-def _decompress(path: PurePosixPath, stream: IO[bytes]) -> IO[bytes]:
+def decompress(path: PurePosixPath, stream: IO[bytes]) -> IO[bytes]:
+    """The content of a file that may be compressed alone, as its name says."""
     unpack = _COMPRESSED.get(path.suffix.lower())
     return cast(IO[bytes], unpack(stream)) if unpack else stream
 
@@ -158,14 +204,38 @@ def _numbered_lines(stream: IO[bytes], limit: int) -> Iterator[tuple[int, bytes]
 def json_row(line: int, data: bytes, columns: Columns) -> Row:
     """The row that a line of JSON is."""
     try:
-        record = json.loads(data.decode("utf8"))
+        return _object_row(line, json.loads(data.decode("utf8")), columns)
     except UnicodeDecodeError:
         return Row(line, fault="not UTF-8")
     except (ValueError, RecursionError):
         return Row(line, fault="broken JSON")
+
+
+def _array_rows(path: PurePosixPath, elements: Iterable[tuple[int, Any]], columns: Columns) -> Iterator[Row]:
+    try:
+        for line, element in elements:
+            yield _object_row(line, element, columns)
+    except BrokenArray as error:
+        what = "too long an object" if isinstance(error, ElementTooLong) else "broken JSON"
+        raise InputError(f"{path} has {what} in line {error.line}: what stands from there on is missing.") from None
+
+
+def _object_row(line: int, record: Any, columns: Columns) -> Row:
     if not isinstance(record, dict):
         return Row(line, fault="no JSON object")
-    return Row(line, record.get(columns.text), record.get(columns.id or "id"), bool(columns.id) or "id" in record)
+    text, id = (_find_column(record, name) for name in (columns.text, columns.id or "id"))
+    return Row(line, record.get(text), record.get(id), bool(columns.id) or id in record)
+
+
+def _find_delimiter(first: str, delimiters: str, columns: Columns) -> str:
+    """What separates the values of a table, by its first line."""
+    for delimiter in delimiters:
+        try:
+            if _find_column(next(csv.reader([first], delimiter=delimiter), []), columns.text):
+                return delimiter
+        except csv.Error:
+            continue
+    return delimiters[0]
 
 
 def _csv_rows(reader: Any, header: list[str], columns: Columns) -> Iterator[Row]:
@@ -193,10 +263,21 @@ def _parquet_row(batch: "pa.RecordBatch", index: int, number: int, columns: Colu
         return Row(number, fault="not UTF-8")
 
 
-def _check_columns(path: PurePosixPath, names: list[str], columns: Columns) -> Columns:
-    """The columns with the name of that of the ids, "" for none."""
+def _check_columns(path: PurePosixPath, names: list[str], columns: Columns, shown: list[str]) -> Columns:
+    """The columns as they are called, with that of the ids, "" for none.
+
+    shown (list[str]): What may be said of the names: what stands in the first line may be a note.
+    """
     for name, option in ((columns.text, "--text-column"), (columns.id, "--id-column")):
-        if name and name not in names:
-            # What stands in the first line may be a note, where there are no names of columns.
-            raise MissingColumn(f"{path} has no column '{name}': name the one to take with {option}.")
-    return columns if columns.id or "id" not in names else columns._replace(id="id")
+        if name and not _find_column(names, name):
+            there = f"; there are {', '.join(shown[:SHOWN])}{', ...' * (len(shown) > SHOWN)}" if shown else ""
+            raise MissingColumn(f"{path} has no column '{name}': name the one to take with {option}{there}.")
+    return columns._replace(text=_find_column(names, columns.text), id=_find_column(names, columns.id or "id"))
+
+
+def _find_column(names: Iterable[str], name: str) -> str:
+    """The name among others, or the only one that differs from it in case alone, "" for none."""
+    if name in (names := list(names)):
+        return name
+    found = [each for each in names if each.casefold() == name.casefold()]
+    return found[0] if len(found) == 1 else ""

@@ -11,9 +11,11 @@ from typing import IO, NamedTuple
 
 from scripts.archives import DAMAGED, LINK, Fault, Opened, fault_reason, is_archive, open_files, walk
 from scripts.cli import InputError
-from scripts.corpus.tables import TABLES, Columns, MissingColumn, Row, read_rows, table_of
+from scripts.corpus.tables import TABLES, Columns, MissingColumn, Row, decompress, read_rows, table_of, unpacked
 
 ANY_LENGTH = 2**40  # characters: more than a file holds
+NOT_UTF8 = "not UTF-8"
+_CONVERT = ": convert the file, for instance by iconv -f cp1252 -t utf-8"  # encodings cannot be told from each other
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -69,7 +71,7 @@ class _Found(NamedTuple):
 def read_texts(source: Path, columns: Columns, unused: Counter[str]) -> Iterator[Text | Failure]:
     """Read all notes of a source, always in the same order and never more than one of them in memory.
 
-    source (Path): A .txt file, a table (.jsonl, .csv, .parquet), an archive, or a folder of such files.
+    source (Path): A .txt file, a table (one of TABLES), an archive, or a folder of such files.
     columns (Columns): What to take of tables.
     unused (Counter[str]): Is filled with the suffixes of the files that are none of these.
     YIELDS (Text | Failure): Each note once. Where a whole file cannot be read, one Failure stands for it.
@@ -145,7 +147,8 @@ def _find(source: Path, columns: Columns, unused: Counter[str], unnamed: bool = 
         except InputError as error:
             if is_source and not begun:
                 raise
-            if unnamed and isinstance(error, MissingColumn):
+            # Beside notes a .json may be anything.
+            if isinstance(error, MissingColumn) and (unnamed or table_of(file.path) == ".json"):
                 unused[file.path.suffix.lower()] += 1
                 continue
             begun = True
@@ -170,12 +173,12 @@ def _find_in_file(file: Opened | Fault, columns: Columns, prefix: str) -> Iterat
 
 
 def _holds_notes(path: PurePosixPath) -> bool:
-    return path.suffix.lower() == ".txt" or bool(table_of(path)) or is_archive(path)
+    return unpacked(path).suffix.lower() == ".txt" or bool(table_of(path)) or is_archive(path)
 
 
 def _read_note(file: Opened, max_chars: int) -> Row:
     try:
-        data = _read_up_to(file.stream, 4 * max_chars + 1)  # a character has four bytes at most
+        data = _read_up_to(decompress(file.path, file.stream), 4 * max_chars + 1)  # a character has four bytes at most
     except DAMAGED as error:
         raise InputError(f"{file.path} {fault_reason(error)}") from None
     return note_row(file.path, data, max_chars)
@@ -183,13 +186,13 @@ def _read_note(file: Opened, max_chars: int) -> Row:
 
 def note_row(path: PurePosixPath, data: bytes | None, max_chars: int) -> Row:
     """The row that a file of text is; without its data for one that is too long."""
-    row = Row(0, id=str(path.with_suffix("")), has_id=True)
+    row = Row(0, id=str(unpacked(path).with_suffix("")), has_id=True)
     if data is None or len(data) > 4 * max_chars:
         return row._replace(fault=_too_long(max_chars))
     try:
         return row._replace(text=data.decode("utf8"))
     except UnicodeDecodeError as error:
-        return row._replace(line=data.count(b"\n", 0, error.start) + 1, fault="not UTF-8")
+        return row._replace(line=data.count(b"\n", 0, error.start) + 1, fault=NOT_UTF8)
 
 
 def _read_up_to(stream: IO[bytes], limit: int) -> bytes:
@@ -221,15 +224,20 @@ def take(file: str, name: str, row: Row, max_chars: int) -> Text | Failure:
         check_id(note_id)
         return Text(note_id, text, file, row.line)
     except Unreadable as error:
-        return Failure(printable_id(note_id), file, row.line or error.line, error.reason)
+        reason = f"{NOT_UTF8}{_CONVERT}" if error.reason == NOT_UTF8 else error.reason
+        return Failure(printable_id(note_id), file, row.line or error.line, reason)
 
 
 def _id_of(row: Row, name: str) -> str:
     if not row.has_id:
         return "" if row.fault else name  # what cannot be read may have an id of its own
-    if isinstance(row.id, bool) or not isinstance(row.id, str | int):
-        raise Unreadable("no id" if row.id is None else "the id is neither text nor a whole number")
-    return str(row.id)
+    if row.id is None or row.id != row.id:  # pandas' NaN
+        raise Unreadable("no id")
+    # pandas makes floats of whole numbers where one of a column is missing.
+    whole = isinstance(row.id, float) and row.id.is_integer() and abs(row.id) < 2**53
+    if isinstance(row.id, bool) or not (whole or isinstance(row.id, str | int)):
+        raise Unreadable("the id is neither text nor a whole number")
+    return str(int(row.id) if whole else row.id)
 
 
 def check_id(note_id: str) -> None:
@@ -262,7 +270,7 @@ def check_text(text: object, max_chars: int) -> str:
     if len(text) > max_chars:
         raise Unreadable(_too_long(max_chars))
     if not _encodes(text):
-        raise Unreadable("not UTF-8")
+        raise Unreadable(NOT_UTF8)
     if "\0" in text:
         raise Unreadable("null bytes (UTF-16?)", text.count("\n", 0, text.index("\0")) + 1)
     return text

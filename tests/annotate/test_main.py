@@ -372,7 +372,7 @@ def test_notes_that_fail_are_recorded_once_and_the_rest_goes_on(model, tmp_path)
     check_invariant(tmp_path / "out")
     at = f"tests/annotate/test_main.py:{raises.__code__.co_firstlineno + 3}"
     assert [tuple(error.values()) for error in errors(tmp_path / "out")] == [
-        ("a", "a.txt", 1, "not UTF-8", ""),
+        ("a", "a.txt", 1, "not UTF-8: convert the file, for instance by iconv -f cp1252 -t utf-8", ""),
         ("b", "b.txt", 1, "null bytes (UTF-16?)", ""),
         ("c", "c.txt", 0, "longer than 5,000 characters", ""),
         ("d", "d.txt", 0, "the pipeline failed (ValueError)", at),

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.cli import InputError
-from scripts.corpus.tables import Columns, Row, read_csv, read_jsonl, read_parquet, read_rows, table_of
+from scripts.corpus.tables import Columns, MissingColumn, Row, read_csv, read_jsonl, read_parquet, read_rows, table_of
 from tests.helpers import hostile_text
 
 PATH = PurePosixPath("t.jsonl")
@@ -46,6 +46,9 @@ def parquet(table: pa.Table, text: str = "text", id: str = "", **options) -> lis
         ("a.parquet", ".parquet"),
         ("a.jsonl.xz", ".jsonl"),
         ("a.csv.gz", ".csv"),
+        ("a.ndjson", ".ndjson"),
+        ("a.json.gz", ".json"),
+        ("a.TSV", ".tsv"),
         ("a.parquet.gz", ""),
         ("a.txt.gz", ""),
         ("a.gz", ""),
@@ -158,3 +161,73 @@ def test_a_parquet_file_on_disk_is_read_in_parts(tmp_path: Path):
         assert sum(1 for _ in rows) == 19_999
     assert tracemalloc.get_traced_memory()[1] < 8_000_000
     tracemalloc.stop()
+
+
+def rows_of(name: str, data: str | bytes, text: str = "text", id: str = "") -> list[tuple]:
+    data = data.encode("utf8") if isinstance(data, str) else data
+    rows = read_rows(PurePosixPath(name), io.BytesIO(data), Columns(text, id, 1000))
+    return [(row.text, row.id, row.fault) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("t.csv", "id,text\n1,a;\tb\n"),
+        ("t.csv", "\ufeffid;text\r\n1;a;\tb\r\n".replace("a;\tb", '"a;\tb"')),
+        ("t.csv", 'id\ttext\n1\t"a;\tb"\n'),
+        ("t.csv", '"id";"text"\n"1";"a;\tb"\n'),
+        ("t.tsv", 'id\ttext\n1\t"a;\tb"\n'),
+        ("t.tsv.gz", gzip.compress(b'id\ttext\n1\t"a;\tb"\n')),
+        ("t.csv", "ID,Text\n1,a;\tb\n"),
+        ("t.ndjson", '{"id": "1", "text": "a;\\tb"}\n'),
+        ("t.jsonl", '{"ID": "1", "TEXT": "a;\\tb"}\n'),
+        ("t.jsonl", '\n \ufeff'.strip("\ufeff") + '[{"id": "1", "text": "a;\\tb"}]'),
+        ("t.json", '[\n  {"id": "1",\n "text": "a;\\tb"}\n]\n'),
+        ("t.json", '{"id": "1", "text": "a;\\tb"}\n'),
+        ("t.json.bz2", bz2.compress(b'\xef\xbb\xbf[{"id": "1", "text": "a;\\tb"}]')),
+    ],
+)
+def test_tables_are_read_as_people_have_them(name, data):
+    assert rows_of(name, data) == [("a;\tb", "1", "")]
+
+
+def test_a_name_in_other_case_counts_where_it_is_the_only_one():
+    assert rows_of("t.csv", "TEXT,text\nno,yes\n") == [("yes", None, "")]
+    assert rows_of("t.csv", "NOTE,Key\na,7\n", "note", "KEY") == [("a", "7", "")]
+    assert [row.text for row in parquet(pa.table({"Text": ["a"], "x": [1]}))] == ["a"]
+    with pytest.raises(InputError, match="has no column 'text'.*there are TEXT, Text"):
+        rows_of("t.csv", "TEXT,Text\na,b\n")
+
+
+def test_the_columns_that_are_there_are_named_unless_they_may_be_a_note():
+    with pytest.raises(InputError, match="take with --text-column; there are ROW_ID, NOTE.$"):
+        rows_of("t.csv", "ROW_ID,NOTE\n1,a\n")
+    with pytest.raises(InputError, match="take with --id-column; there are a b, text.$"):
+        parquet(pa.table({"a b": [1], "text": ["a"]}), "text", "gone")
+    with pytest.raises(InputError, match=r"c0, .*, c19, \.\.\.\.$"):
+        parquet(pa.table({f"c{i}": [1] for i in range(30)}))
+    for first in ("17,No fever .", "fever", "", "1,2"):
+        with pytest.raises(InputError, match="take with --text-column.$"):
+            rows_of("t.csv", f"{first}\n18,Aspirin .\n")
+
+
+def test_a_faulty_object_of_an_array_spoils_no_other_and_broken_json_is_told():
+    data = b'[{"text": "a"},\n1,\n{"text": "caf\xe9"}, {"text": "b"}'
+    rows = read_jsonl(PATH, io.BytesIO(data), Columns())
+    assert [next(rows) for _ in range(4)] == [
+        Row(1, "a"),
+        Row(2, fault="no JSON object"),
+        Row(3, "caf\udce9"),
+        Row(3, "b"),
+    ]
+    with pytest.raises(InputError, match="t.jsonl has broken JSON in line 3: what stands from there on is missing"):
+        next(rows)
+    with pytest.raises(InputError, match="too long an object in line 2"):
+        list(read_jsonl(PATH, io.BytesIO(b'[{"text": "a"},\n"' + b"x" * 3_000_000), Columns(max_chars=10)))
+
+
+@pytest.mark.parametrize("data", ["[1]", '{"note": "a"}', '{\n"text": "a"}', '[{"note": "a"}]', "x", '{"text": null}'])
+def test_a_json_file_of_something_else_is_no_table(data):
+    with pytest.raises(MissingColumn, match="t.json does not begin with an object that has 'text'"):
+        rows_of("t.json", data)
+    assert rows_of("t.json", "") == rows_of("t.json", "[]") == []

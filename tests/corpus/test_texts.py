@@ -22,6 +22,7 @@ from scripts.corpus.texts import Columns, Failure, Text, fingerprint, read_all_t
 from tests.helpers import link, tar_of, write_files, zip_of
 
 TEXT = "\ufeffHe has\r\n\tchest  pain 😀\x0c\r\n"
+NO_UTF8 = "not UTF-8: convert the file, for instance by iconv -f cp1252 -t utf-8"
 
 
 def read(source: Path, **columns: str | int) -> list[Text | Failure]:
@@ -68,8 +69,8 @@ def test_files_that_are_no_notes_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("data", "line", "reason"),
     [
-        (b"fine\ncaf\xe9\n", 2, "not UTF-8"),
-        ("fine".encode("utf-16"), 1, "not UTF-8"),
+        (b"fine\ncaf\xe9\n", 2, NO_UTF8),
+        ("fine".encode("utf-16"), 1, NO_UTF8),
         ("\nfine".encode("utf-16-le"), 2, "null bytes (UTF-16?)"),
         (b"", 0, "no text"),
         (b"x" * 41, 0, "longer than 40 characters"),
@@ -88,8 +89,8 @@ def test_a_file_that_is_no_text_is_a_failure_and_the_rest_goes_on(data, line, re
 @pytest.mark.parametrize(
     ("name", "data", "expected"),
     [
-        ("t.csv", b"text\ncaf\xe9\nb\n", ["not UTF-8", ""]),
-        ("t.jsonl", b'{"text": "\\ud800"}\n{"text": "\\ud83d\\ude00"}\n', ["not UTF-8", ""]),
+        ("t.csv", b"text\ncaf\xe9\nb\n", [NO_UTF8, ""]),
+        ("t.jsonl", b'{"text": "\\ud800"}\n{"text": "\\ud83d\\ude00"}\n', [NO_UTF8, ""]),
         (
             "t.jsonl",
             b'{"text": "\\u0000"}\n{"text": 1}\n{"text": ""}',
@@ -128,6 +129,49 @@ def test_an_id_that_cannot_name_a_note_is_a_failure(note_id, tmp_path):
     first, second = read(tmp_path)
     assert isinstance(first, Failure) and "id" in first.reason and first.line == 1
     assert isinstance(second, Text)
+
+
+@pytest.mark.parametrize(
+    ("note_id", "expected"), [("1.0", "1"), ("-7.0", "-7"), ("1e3", "1000"), ("1.5", None), ("1e300", None), ("NaN", None)]
+)
+def test_whole_numbers_that_became_floats_are_ids(note_id, expected, tmp_path):
+    write_files(tmp_path, {"t.jsonl": f'{{"id": {note_id}, "text": "a"}}\n'})
+    (item,) = read(tmp_path)
+    assert (item.id if isinstance(item, Text) else None) == expected
+
+
+def test_a_compressed_note_is_a_note_and_its_name_is_an_id_once(tmp_path):
+    write_files(tmp_path, {"a.txt.gz": gzip.compress(TEXT.encode()), "b.TXT.xz": lzma.compress(b"b"), "c.gz": b""})
+    write_files(tmp_path, {"a.txt": "x", "d.txt.gz": gzip.compress(b"d" * 999)[:-9], "z.zip": zip_of({"e.txt.gz": b""})})
+    unused = Counter()
+    items = list(read_texts(tmp_path, Columns(max_chars=40), unused))
+    assert items[0] == Text("a", "x", "a.txt")
+    assert items[1] == Failure("a", "a.txt.gz", 0, "an earlier note has the same id")
+    assert items[2] == Text("b", "b", "b.TXT.xz")
+    assert items[3] == Failure("d.txt.gz", "d.txt.gz", 0, "is damaged or cut short: download it again.")
+    assert items[4].file == "z.zip/e.txt.gz" and isinstance(items[4], Failure)
+    assert unused == {".gz": 1}
+
+
+def test_a_compressed_note_is_unpacked_no_further_than_its_limit(tmp_path):
+    write_files(tmp_path, {"a.txt.gz": gzip.compress(bytes(50_000_000)), "b.txt": "b"})
+    tracemalloc.start()
+    assert reasons(tmp_path, max_chars=1000) == ["longer than 1,000 characters", ""]
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+def test_json_beside_notes_is_taken_if_it_holds_notes_and_counted_if_not(tmp_path):
+    members = {"a.txt": "a", "meta.json": '{"version": 1}', "n.json": '[{"id": "n", "text": "b"}]', "z.json": "[1]"}
+    write_files(tmp_path, members)
+    unused = Counter()
+    assert [item.id for item in read_texts(tmp_path, Columns(), unused)] == ["a", "n"]
+    assert list(read_all_texts(tmp_path, Counter())) == ["a", "b"]
+    assert unused == {".json": 2}
+    with pytest.raises(InputError, match="meta.json does not begin with an object that has 'text'"):
+        read(tmp_path / "meta.json")
+    with pytest.raises(InputError, match="meta.json has no column 'text'"):
+        all_texts(tmp_path / "meta.json")
 
 
 def test_a_damaged_file_in_a_folder_is_a_failure(tmp_path):
@@ -310,7 +354,7 @@ def test_a_single_file_is_taken(tmp_path):
         ("n.txt", b"fine\ncaf\xe9\n", "n.txt, line 2: not UTF-8"),
         ("n.txt", b"fine\nZanzibar\0", "n.txt, line 2: null bytes"),
         ("n.jsonl", jsonl("a") + b"{'text': 'Zanzibar'}\n", "n.jsonl, line 2: broken JSON"),
-        ("n.jsonl", b"[" * 100_000, "n.jsonl, line 1: broken JSON"),
+        ("n.jsonl", b"[" * 100_000, "n.jsonl has broken JSON in line 1: what stands"),
         ("n.jsonl", b'\n{"note": "Zanzibar"}\n', "n.jsonl, line 2: no text"),
         ("n.jsonl", b'["Zanzibar"]', "n.jsonl, line 1: no JSON object"),
         ("n.jsonl", b'{"text": 7}', "n.jsonl, line 1: the text is no text"),
