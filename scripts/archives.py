@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple, cast
 
-from scripts.cli import InputError
+from scripts.cli import InputError, printable
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".zip")
 # What the standard library raises where a packed file is damaged.
@@ -255,4 +255,4 @@ def _is_hidden(path: PurePosixPath) -> bool:
 
 def _printable(path: PurePosixPath) -> PurePosixPath:
     # A name that is not UTF-8 could not be printed, hashed or stored; two of them stay two.
-    return PurePosixPath(str(path).encode("utf8", "backslashreplace").decode("utf8"))
+    return PurePosixPath(printable(str(path).encode("utf8", "backslashreplace").decode("utf8")))

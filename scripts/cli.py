@@ -1,15 +1,19 @@
 """How every command runs: typer reads the arguments, and bad input or a signal ends it with one sentence."""
 
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import typer
 from wasabi import msg
 
+# What steers a terminal, ends a line or turns the direction of writing.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -40,6 +44,13 @@ def run(main: Callable | typer.Typer) -> None:
     else:
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command()(main)
+    with _messages_escaped():
+        code = _run(app)
+    if code:
+        sys.exit(code)
+
+
+def _run(app: typer.Typer) -> int:
     try:
         with _signals_raise():
             app()
@@ -47,13 +58,34 @@ def run(main: Callable | typer.Typer) -> None:
         msg.fail(str(error))
     except Stopped as stop:
         msg.fail(f"Stopped by {signal.Signals(stop.number).name}: {stop.stands}")
-        sys.exit(128 + stop.number)  # as shells say it
+        return 128 + stop.number  # as shells say it
     except OSError as error:
         # A full disk, a missing right, a file that is a folder.
         msg.fail(f"{error.filename or 'Reading or writing'}: {error.strerror or error}.")
     else:
-        return
-    sys.exit(1)
+        return 0
+    return 1
+
+
+def printable(text: str) -> str:
+    """A name, or what quotes one, with control characters escaped, so that it steers no terminal."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+@contextmanager
+def _messages_escaped() -> Iterator[None]:
+    """Print names as they are made printable, whichever message they are in."""
+    print_text: Any = msg.text
+
+    def print_escaped(title: object = "", text: object = "", **options: Any) -> Any:
+        return print_text(printable(str(title)), printable(str(text)), **options)
+
+    printer: Any = msg  # of wasabi, whose every message goes through this
+    printer.text = print_escaped
+    try:
+        yield
+    finally:
+        printer.text = print_text
 
 
 @contextmanager

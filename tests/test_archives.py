@@ -53,6 +53,15 @@ def with_headers(data: bytes, field: int, value: int) -> bytes:
 # --- folders and archives
 
 
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_control_characters_in_names_are_escaped_where_they_enter(suffix, tmp_path):
+    name, safe = "d\x1b]0;x\x07/a\n\x9b.txt", "d\\x1b]0;x\\x07/a\\n\\x9b.txt"
+    write_files(tmp_path / "in", {name: "a", f"z\x1b{suffix}": PACKERS[suffix]({name: "b"})})
+    assert opened(tmp_path / "in") == [(safe, b"a"), (f"z\\x1b{suffix}/{safe}", b"b")]
+    assert paths(read_files(tmp_path / "in", "c\x1b")) == [f"c\\x1b/{safe}", f"c\\x1b/z\\x1b{suffix}/{safe}"]
+    assert opened(tmp_path / "in" / f"z\x1b{suffix}") == [(f"z\\x1b{suffix}/{safe}", b"b")]
+
+
 def test_a_folder_is_read_in_order_of_path(tmp_path):
     write_files(tmp_path, {"b/2.txt": "two", "a.txt": "a", "b/10.txt": "ten"})
     assert list(read_files(tmp_path)) == [file("a.txt", "a"), file("b/10.txt", "ten"), file("b/2.txt", "two")]

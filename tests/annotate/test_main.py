@@ -615,3 +615,14 @@ def test_what_is_no_finished_output_is_not_taken_for_one(model, tmp_path):
 @pytest.mark.parametrize("given", [["model"], ["model", "in"], ["model", "in", "out"], ["model", "in", "--to", "brat"]])
 def test_what_is_missing_of_the_command_is_said(given):
     assert_fails(run(main, *given), "Give MODEL, INPUT, OUTPUT, and --to with one of brat, jsonl")
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_names_with_control_characters_are_escaped_in_all_that_is_printed_and_written(to, model, tmp_path):
+    members = {"w\x1b]0;x\x07\n/n.txt": "EKG", "b\x1b[2J.txt": b"\xff", "z\x1b.zip": "<html>", "q\x1b.txt": "quillwort"}
+    source = write_files(tmp_path / "in\x1b]0;x\x07", members)
+    done = annotate(model, source, tmp_path / "out\x1b[2J", "--to", to)
+    assert done.code == 0 and "3 notes failed" in done.output
+    written = b"".join(data for name, data in contents(tmp_path / "out\x1b[2J").items() if not name.endswith(".spacy"))
+    assert b"\x1b" not in written and not re.search(r"\x1b(?!\[[0-9;]*m)", done.output)
+    assert [error["file"] for error in errors(tmp_path / "out\x1b[2J")] == ["b\\x1b[2J.txt", "q\\x1b.txt", "z\\x1b.zip"]

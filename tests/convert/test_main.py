@@ -257,3 +257,19 @@ def test_the_open_brat_corpora_are_accounted_for(corpus, read, discontinuous, pr
     assert sum(split["read"] for split in ledger["splits"].values()) == read
     assert sum(split["discontinuous"] for split in ledger["splits"].values()) == discontinuous
     assert len(ledger["problems"]) == problems
+
+
+def test_names_with_control_characters_are_escaped_in_messages_and_the_ledger(tmp_path):
+    hostile = "x\x1b]0;owned\x07\n"
+    folder = write_pairs(tmp_path / "brat", ann=f"{ANN}T3\tproblem 1 900\tpain\n")
+    for path in list(folder.rglob("*-1.*")):
+        path.rename(path.with_name(f"{path.stem}{hostile}{path.suffix}"))
+    done = convert("mine", folder, tmp_path / "out", "--max-dropped", "100")
+    ledger = (tmp_path / "out" / "conversion.json").read_text(encoding="utf8")
+    assert done.code == 0 and "x\\x1b]0;owned\\x07\\n" in done.output, done.output
+    assert json.loads(ledger)["problems"][0]["file"].endswith("-1x\\x1b]0;owned\\x07\\n.ann")
+    (folder / "train" / f"orphan{hostile}.ann").write_text(ANN)
+    orphan = convert("mine", folder, tmp_path / "other")
+    assert_fails(orphan, "orphanx\\x1b]0;owned", without=tmp_path / "other")
+    for printed in (done.output, orphan.output):
+        assert not re.search(r"\x1b(?!\[[0-9;]*m)", printed) and "\x07" not in printed
