@@ -140,14 +140,14 @@ def read_csv(path: PurePosixPath, stream: IO[bytes], columns: Columns, delimiter
     try:
         first = lines.readline()
         reader = csv.reader(
-            chain([first] if first else [], lines), strict=True, delimiter=_find_delimiter(first, delimiters, columns)
+            chain([first] if first else [], lines), strict=True, delimiter=find_delimiter(first, delimiters, columns)
         )
         try:
             header = next(reader, [])
         except csv.Error:
             raise InputError(f"{path} has broken quotes in line 1: fix them.") from None
         names = header if len(header) > 1 and all(map(_NAME.fullmatch, header)) else []
-        yield from _csv_rows(reader, header, _check_columns(path, header, columns, names))
+        yield from _csv_rows(reader, header, check_columns(path, header, columns, names))
     finally:
         lines.detach()  # the file is its opener's to close
 
@@ -164,7 +164,7 @@ def read_parquet(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> It
         stream = io.BytesIO(stream.read())  # a member of an archive, in which going back and forth is slow
     try:
         file = pq.ParquetFile(stream, buffer_size=PARQUET_BUFFER, pre_buffer=False)
-        columns = _check_columns(path, file.schema_arrow.names, columns, file.schema_arrow.names)
+        columns = check_columns(path, file.schema_arrow.names, columns, file.schema_arrow.names)
         names = [columns.text, columns.id] if columns.id else [columns.text]
         count = 0
         for batch in file.iter_batches(PARQUET_ROWS, columns=names):
@@ -227,7 +227,7 @@ def _object_row(line: int, record: Any, columns: Columns) -> Row:
     return Row(line, record.get(text), record.get(id), bool(columns.id) or id in record)
 
 
-def _find_delimiter(first: str, delimiters: str, columns: Columns) -> str:
+def find_delimiter(first: str, delimiters: str, columns: Columns) -> str:
     """What separates the values of a table, by its first line."""
     for delimiter in delimiters:
         try:
@@ -263,7 +263,7 @@ def _parquet_row(batch: "pa.RecordBatch", index: int, number: int, columns: Colu
         return Row(number, fault="not UTF-8")
 
 
-def _check_columns(path: PurePosixPath, names: list[str], columns: Columns, shown: list[str]) -> Columns:
+def check_columns(path: PurePosixPath, names: list[str], columns: Columns, shown: list[str]) -> Columns:
     """The columns as they are called, with that of the ids, "" for none.
 
     shown (list[str]): What may be said of the names: what stands in the first line may be a note.

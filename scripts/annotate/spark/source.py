@@ -1,6 +1,7 @@
 """The rows of a source as Spark reads them, bytes as they are stored: text that is not UTF-8 is not mended silently."""
 
 from collections import Counter
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from py4j.protocol import Py4JJavaError
@@ -11,9 +12,9 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from scripts.annotate.spark.hadoop import Files
 from scripts.cli import InputError
-from scripts.corpus.tables import Columns, MissingColumn
+from scripts.corpus.tables import DELIMITERS, Columns, check_columns, find_delimiter
 
-KINDS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".txt": "txt"}
+KINDS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv", ".txt": "txt"}
 PACKED = r"\.(gz|bz2)$"
 SMALLEST, LARGEST = 2**18, 2**24  # bytes of a partition
 TASKS_A_CORE = 16  # at least, so that none waits long for the last one
@@ -122,13 +123,15 @@ def _read_files(spark: SparkSession, path: str, columns: Columns, suffixes: list
 
 def _read_csv(spark: SparkSession, path: str, columns: Columns, suffixes: list[str]) -> _Taken:
     """Rows with the bytes of their cells as characters; a row that is no row has a `fault`."""
-    first = spark.read.options(**_glob(suffixes)).text(path, lineSep="\n").head()
+    lines = spark.read.options(**_glob(suffixes)).text(path, lineSep="\n").select(F.col("value").cast("binary"))
+    first = next((bytes(row[0]).decode("utf-8-sig", "replace") for row in lines.take(1)), "")
+    delimiter = find_delimiter(first, "\t" if suffixes == [".tsv"] else DELIMITERS, columns)
     # Left to itself, Spark makes one line end of all that are in cells.
-    ends = "\r\n" if first and first[0].endswith("\r") else "\n"
-    options = {**_glob(suffixes), **_CSV, "lineSep": ends}
+    ends = "\r\n" if first.endswith("\r") else "\n"
+    options = {**_glob(suffixes), **_CSV, "lineSep": ends, "sep": delimiter}
     stored = spark.read.options(**options).csv(path).columns
     names = [name.removeprefix(_BOM).encode(_BYTES).decode("utf8", "replace") for name in stored]
-    columns = check_columns(path, names, columns)
+    columns = take_columns(path, names, columns)
     fault = "_fault"
     schema = StructType([StructField(name, StringType()) for name in (*stored, fault)])
     options |= {"enforceSchema": "false", "columnNameOfCorruptRecord": fault}
@@ -153,7 +156,7 @@ def _open_delta(spark: SparkSession, path: str, columns: Columns, root: str) -> 
 
 def _take_cells(table: DataFrame, path: str, columns: Columns) -> _Taken:
     """Text and id of a table; strings as bytes, for Spark does not look whether they are UTF-8."""
-    columns = check_columns(path, table.columns, columns)
+    columns = take_columns(path, table.columns, columns)
     types = dict(table.dtypes)
     cells = [
         F.col(_quote(name)).cast("binary" if types[name] == "string" else types[name]).alias(alias)
@@ -166,16 +169,12 @@ def _take_cells(table: DataFrame, path: str, columns: Columns) -> _Taken:
         return table.select(position, F.lit("").alias("file"), block, *cells), columns
 
 
-def check_columns(path: str, names: list[str], columns: Columns) -> Columns:
-    """The columns with the name of that of the ids.
+def take_columns(path: str, names: list[str], columns: Columns) -> Columns:
+    """The columns as they are called.
 
     RAISES (MissingColumn): One is not there; a cluster has no numbers of rows to take for ids.
     """
-    columns = columns._replace(id=columns.id or "id")
-    for name, option in ((columns.text, "--text-column"), (columns.id, "--id-column")):
-        if name not in names:
-            raise MissingColumn(f"{path} has no column '{name}': name the one to take with {option}.")
-    return columns
+    return check_columns(PurePosixPath(path), names, columns._replace(id=columns.id or "id"), names)
 
 
 def _quote(name: str) -> str:

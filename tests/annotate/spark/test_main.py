@@ -19,7 +19,7 @@ NOTE = 'Pt {} denies pain .\r\nEKG  was, "fine" 😀 é .\n'
 # As JSON Lines: what is wrong with each is told by its reason.
 BAD = {
     "broken JSON": b'{"id": "x", "text": ',
-    "not UTF-8": b'{"id": "bytes", "text": "\xff"}',
+    NOT_UTF8: b'{"id": "bytes", "text": "\xff"}',
     "no text": b'{"id": "empty", "text": ""}',
     "no id": b'{"id": "", "text": "pain"}',
     "the text is no text": b'{"id": "number", "text": 3}',
