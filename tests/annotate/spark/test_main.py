@@ -15,6 +15,7 @@ from tests.commands import Done, assert_fails, run
 from tests.spark import PACKAGE, read_output
 
 pytestmark = pytest.mark.usefixtures("site")
+NOT_UTF8 = "not UTF-8: convert the file, for instance by iconv -f cp1252 -t utf-8"
 NOTE = 'Pt {} denies pain .\r\nEKG  was, "fine" 😀 é .\n'
 # As JSON Lines: what is wrong with each is told by its reason.
 BAD = {
