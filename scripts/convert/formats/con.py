@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from scripts.archives import File, decode, is_utf8
 from scripts.convert.formats.pairs import Pair, attach, pair
-from scripts.convert.formats.quotes import find_nearest
+from scripts.convert.formats.quotes import find_nearest, squeeze
 from scripts.corpus.assertions import VALUES, Statement, join
 from scripts.corpus.note import Entity, Fragment, Note, Problem
 from scripts.corpus.split import named_split
@@ -19,9 +19,9 @@ from scripts.corpus.split import named_split
 CONCEPT_SUFFIXES = (".txt.con", ".txt.concept", ".con", ".concept")
 ASSERTION_SUFFIXES = (".txt.ast", ".ast")
 # Greedy: a quote may itself hold `"` and `||`, so it ends at the last `" 1:2 3:4||t=` of the line.
-_CONCEPT = re.compile(r'c="(.*)" (\d+):(\d+) (\d+):(\d+)\|\|t="([^"]+)"')
+_NUMBER = r"(\d{1,9})"
+_CONCEPT = re.compile(rf'c="(.*)" {_NUMBER}:{_NUMBER} {_NUMBER}:{_NUMBER}\|\|t="([^"]+)"')
 _ASSERTION = re.compile(_CONCEPT.pattern + r'\|\|a="([^"]+)"')
-_BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 
 # The releases count tokens in more than one way. First comes what reproduces every quote of i2b2 2010:
 # runs of blanks separate, and a leading blank makes one empty token (as Java's split("\\s+")).
@@ -178,7 +178,7 @@ def _read_assertion(lines: _Lines, line: str, number: int, known: _Known) -> Sta
 
 
 def _key(concept: _Concept) -> tuple[str, str, tuple[int, int]]:
-    return concept.label, _squeeze(concept.quote), concept.first
+    return concept.label, squeeze(concept.quote).lower(), concept.first
 
 
 def _line_spans(text: str) -> list[Fragment]:
@@ -204,10 +204,10 @@ def _nearest_quote(lines: _Lines, concept: _Concept) -> Fragment | None:
     """The occurrence of the quote in its line that begins nearest to where its first token should."""
     line, token = concept.first
     start, end = lines.spans[line - 1]
-    words = [re.escape(word) for word in _BLANKS.split(concept.quote) if word]
+    words = [re.escape(word) for word in concept.quote.split()]
     if not words:
         return None
-    pattern = re.compile(r"[ \t]+".join(words), re.IGNORECASE)
+    pattern = re.compile(r"\s+".join(words), re.IGNORECASE)
     tokens = _COUNTINGS[0](lines.text[start:end])
     expected = start + (tokens[token][0] if token < len(tokens) else end - start)
     return find_nearest(pattern, lines.text, (start, end), expected)
@@ -222,8 +222,4 @@ def _tokens(pattern: str, line: str) -> list[Fragment]:
 
 
 def _same(text: str, quote: str) -> bool:
-    return _squeeze(text) == _squeeze(quote)
-
-
-def _squeeze(text: str) -> str:
-    return _BLANKS.sub(" ", text).strip(" ").lower()
+    return squeeze(text).lower() == squeeze(quote).lower()

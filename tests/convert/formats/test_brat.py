@@ -302,13 +302,21 @@ def test_each_line_of_a_file_that_is_no_brat_is_malformed():
         "T2\t9 15\tzorvex",
         "T2\t",
         "T2\tDrug nine 15\tzorvex",
-        "T2\tA drug 9 15\tzorvex",
+        f"T2\tDrug 9 {'1' * 5000}\tzorvex",
+        f"T2\tDrug {'1' * 5000} 15\tzorvex",
     ],
 )
 def test_a_malformed_line_is_counted_and_the_others_are_read(line):
     note = read(TEXT, f"{DRUG}{line}\nT3\tStrength 16 21\t20 mg\n")
     assert quoted(note) == [("Drug", "zorvex"), ("Strength", "20 mg")]
     assert problems(note) == [(2, MALFORMED, 1)]
+
+
+@pytest.mark.parametrize("label", ["Adverse Event", "a  b c", "Größe Arm"])
+def test_a_label_with_a_blank_is_told_with_what_to_do(label):
+    note = read(TEXT, f"{DRUG}T2\t{label} 16 21\t20 mg\n{DRUG}")
+    assert quoted(note) == [("Drug", "zorvex")] * 2
+    assert problems(note) == [(2, "label with a blank, write _ instead", 1)]
 
 
 @pytest.mark.parametrize("offsets", ["15 9", "9 9", "9 15;20 20", "9 15;21 16"])

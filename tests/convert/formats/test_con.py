@@ -322,6 +322,17 @@ def test_lines_that_the_text_does_not_have_are_reported(first, last):
     assert problems(note) == [(2, BEYOND, 1)]
 
 
+@pytest.mark.parametrize("quote", ["5 mg", "5\u2009mg"])
+def test_a_blank_of_the_quote_may_be_another_one(quote):
+    assert quoted(read("took 5\xa0mg today\n", concept(quote, "1:1", "1:1"))) == [("problem", "5\xa0mg")]
+    assert quoted(read("took 5\xa0mg today\n", concept(quote, "1:0", "1:0"))) == [("problem", "5\xa0mg")]
+
+
+def test_two_occurrences_as_near_are_not_guessed_between():
+    note = read("abc def abc\n", concept("abc", "1:1", "1:1"))
+    assert note.entities == () and problems(note) == [(1, NOT_FOUND, 1)]
+
+
 def test_words_are_not_found_where_they_are_written_as_one():
     assert problems(read("chestpain today\n", concept("chest pain", "1:0", "1:0"))) == [(1, NOT_FOUND, 1)]
 
@@ -349,6 +360,7 @@ def test_an_empty_quote_is_not_found(first, last):
         'c="chest pain" 2:-2 2:3||t="problem"',
         "c=chest pain 2:2 2:3||t=problem",
         'c="chest pain" 2:2 2:3|t="problem"',
+        f'c="chest pain" 2:{"2" * 5000} 2:3||t="problem"',
     ],
 )
 def test_a_malformed_line_is_counted_and_the_others_are_read(line):
