@@ -7,15 +7,17 @@ import numpy as np
 
 from scripts.compare.runs import Runs, all_have
 from scripts.compare.significance import compare_notes, count_table, holm, intervals, label_intervals, sentence
+from scripts.corpus.note import NOTE
 from scripts.corpus.assertions import VALUES
 
 TASKS = {"given": "F1 of the assertions of given mentions", "end_to_end": "strict F1 of mentions with assertion"}
 
 
-def compare_assertions(runs: Runs) -> dict[str, Any] | None:
+def compare_assertions(runs: Runs, unit: str = NOTE) -> dict[str, Any] | None:
     """Line up the assertions of several models on the same notes.
 
     runs (Runs): On the same notes.
+    unit (str): What these are called.
     RETURNS (dict[str, Any] | None): Of `given` and `end_to_end` mentions `models` (the scores of each with its
         interval) and `differences` between each two with their test; of given ones also `values`, by value and model,
         `confusion` and `calibration` by model. None unless all results have assertions; told if only some have.
@@ -23,14 +25,14 @@ def compare_assertions(runs: Runs) -> dict[str, Any] | None:
     if not all_have(runs, "assertions", "Assertions"):
         return None
     found = {name: [result["assertions"] for result in group] for name, group in runs.items()}
-    return {task: _compare_task(found, task) for task in TASKS} | {
+    return {task: _compare_task(found, task, unit) for task in TASKS} | {
         "values": _compare_values(found),
         "confusion": {name: group[0]["given"]["confusion"] for name, group in found.items()},
         "calibration": {name: group[0]["given"]["calibration"] for name, group in found.items()},
     }
 
 
-def _compare_task(found: dict[str, list[dict[str, Any]]], task: str) -> dict[str, Any]:
+def _compare_task(found: dict[str, list[dict[str, Any]]], task: str, unit: str) -> dict[str, Any]:
     tables = {name: _tables(group, task, _labels(found, task)) for name, group in found.items()}
     notes = len(next(iter(tables.values())))
     differences = {
@@ -51,7 +53,7 @@ def _compare_task(found: dict[str, list[dict[str, Any]]], task: str) -> dict[str
                 "one": one,
                 "other": other,
                 **result.to_json(),
-                "sentence": sentence(one, other, result, notes, TASKS[task]),
+                "sentence": sentence(one, other, result, notes, TASKS[task], unit),
             }
             for (one, other), result in differences.items()
         ],

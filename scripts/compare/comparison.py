@@ -16,6 +16,7 @@ from scripts.compare.significance import (
     label_intervals,
     sentence,
 )
+from scripts.corpus.note import NOTE
 
 AVERAGED = ("ents_p", "ents_r", "ents_f", "token_accuracy", "words_per_second")
 
@@ -34,11 +35,14 @@ def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
     runs: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         runs.setdefault(result["model"].partition("-seed")[0], []).append(result)
+    unit = results[0].get("unit", NOTE)
     labels = sorted({label for result in results for label in result["per_note"]["labels"]})
     tables = {name: np.mean([count_table(run, labels) for run in group], axis=0) for name, group in runs.items()}
     by_label = {name: label_intervals(table) for name, table in tables.items()}
     return {
         **{key: results[0][key] for key in ("corpus", "notes", "words", "support", "test_sha256", "ceiling")},
+        "unit": unit,
+        "in_train": results[0].get("in_train", 0),
         "models": {name: summarise(group, tables[name]) for name, group in runs.items()},
         "labels": {
             label: {
@@ -48,10 +52,10 @@ def compare(results: list[dict[str, Any]]) -> dict[str, Any]:
             for i, label in enumerate(labels)
         },
         "differences": [
-            describe(one, other, tables[one], tables[other], labels) for one, other in combinations(runs, 2)
+            describe(one, other, tables[one], tables[other], labels, unit) for one, other in combinations(runs, 2)
         ],
         "confidence": compare_confidence(runs),
-        "assertions": compare_assertions(runs),
+        "assertions": compare_assertions(runs, unit),
     }
 
 
@@ -84,7 +88,9 @@ def mean_of(runs: list[dict[str, Any]], keys: tuple[str, ...]) -> dict[str, floa
     return {name: float(np.mean([value.get(name, 0.0) for value in found])) for name in names}
 
 
-def describe(one: str, other: str, table: np.ndarray, against: np.ndarray, labels: list[str]) -> dict[str, Any]:
+def describe(
+    one: str, other: str, table: np.ndarray, against: np.ndarray, labels: list[str], unit: str = NOTE
+) -> dict[str, Any]:
     """The difference of two models, overall and by label, the latter's p-values corrected for their number."""
     overall = compare_notes(table.sum(axis=1), against.sum(axis=1))
     each = [compare_notes(table[:, i], against[:, i]) for i in range(len(labels))]
@@ -95,7 +101,7 @@ def describe(one: str, other: str, table: np.ndarray, against: np.ndarray, label
         "one": one,
         "other": other,
         **overall.to_json(),
-        "sentence": sentence(one, other, overall, len(table)) if mentions else undefined,
+        "sentence": sentence(one, other, overall, len(table), unit=unit) if mentions else undefined,
         "labels": {
             label: {**result.to_json(), "p_holm": p} for label, result, p in zip(labels, each, corrected, strict=True)
         },

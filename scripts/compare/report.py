@@ -12,6 +12,7 @@ from scripts.compare.plots import (
     draw_reliability,
     draw_thresholds,
 )
+from scripts.corpus.note import NOTE
 from scripts.corpus.scores import UNDEFINED
 from scripts.pages.environment import create_environment
 
@@ -32,8 +33,16 @@ MEANINGS = (
 AVERAGES = {"micro": "micro", "macro": "macro over labels", "per_document": "mean over notes (the macro of n2c2)"}
 ASSERTIONS = {"given": "Mentions are given (the task of i2b2 2010)", "end_to_end": "Mention and assertion both right"}
 CONFUSIONS = 8  # rows
+
+
+def say_in_train(comparison: dict[str, Any]) -> str:
+    """How many test texts the models have learnt from."""
+    texts = "texts" if comparison["unit"] == NOTE else f"{comparison['unit']}s"
+    return f"{comparison['in_train']:,} of {comparison['notes']:,} test {texts} are in train as well."
+
+
 _WORDS = {"definitions": DEFINITIONS, "meanings": MEANINGS, "averages": AVERAGES, "undefined": UNDEFINED,
-          "confusions": CONFUSIONS, "tasks": ASSERTIONS}  # fmt: skip
+          "confusions": CONFUSIONS, "tasks": ASSERTIONS, "in_train": say_in_train}  # fmt: skip
 
 
 def render_html(

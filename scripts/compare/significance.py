@@ -87,16 +87,16 @@ def holm(p_values: list[float]) -> list[float]:
     return corrected
 
 
-def sentence(one: str, other: str, result: Difference, notes: int, score: str = "strict F1") -> str:
-    """What a comparison on so many notes shows, in words, from the numbers."""
+def sentence(one: str, other: str, result: Difference, notes: int, score: str = "strict F1", unit: str = "note") -> str:
+    """What a comparison on so many notes, or other units, shows, in words, from the numbers."""
     low, high = (100 * end for end in result.interval)
     numbers = (
         f"{one} less {other}: {100 * result.difference:+.2f} points of {score},"
-        f" 95 % interval {low:+.2f} to {high:+.2f}, p = {result.p:.4f}, {notes} notes"
+        f" 95 % interval {low:+.2f} to {high:+.2f}, p = {result.p:.4f}, {notes} {unit}s"
     )
     if notes < FEWEST_NOTES:
-        return f"Whether {one} or {other} is better cannot be tested on so few notes ({numbers})."
+        return f"Whether {one} or {other} is better cannot be tested on so few {unit}s ({numbers})."
     if result.p >= ALPHA or low <= 0 <= high:
         return f"No difference between {one} and {other} is shown ({numbers})."
     better, worse = (one, other) if result.difference > 0 else (other, one)
-    return f"{better} is better than {worse} on these notes ({numbers})."
+    return f"{better} is better than {worse} on these {unit}s ({numbers})."

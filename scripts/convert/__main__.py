@@ -10,6 +10,7 @@ import typer
 from wasabi import msg
 
 from scripts import cli
+from scripts.convert.copies import count_copies, leave_out_lower, leave_out_unstated
 from scripts.convert.formats import FORMATS
 from scripts.convert.source import choose_format, count_files, leave_out_unreviewed, read_notes
 from scripts.corpus.corpora import CORPORA, check_name, read_corpus
@@ -25,6 +26,7 @@ def main(
     format: Annotated[str, typer.Option(help=f"auto, {', '.join(FORMATS)}")] = "auto",
     max_dropped: Annotated[float, typer.Option(help="Fail if more annotations are dropped, in %")] = 1.0,
     skip_unpaired: Annotated[bool, typer.Option(help="Leave files without a partner out")] = False,
+    drop_copies: Annotated[bool, typer.Option(help="Leave train texts out that dev or test have, too")] = False,
 ) -> None:
     """Convert CORPUS to spaCy's format, with a ledger in which every annotation is accounted for."""
     # Imported here, so that --help does not wait for spaCy and torch
@@ -34,18 +36,27 @@ def main(
     files = read_corpus(corpus, source)
     format = choose_format(corpus, format, files)
     read = read_notes(corpus, format, files, skip_unpaired)
-    notes = assign(leave_out_unreviewed(read))
-    counts = {**count_files(files, read), "unreviewed": len(read) - len(notes)}
+    reviewed = leave_out_unreviewed(read)
+    notes, left_out = leave_out_unstated(reviewed)
+    notes = assign(notes)
+    if drop_copies:
+        notes, lower = leave_out_lower(notes)
+        left_out += lower
+    copies = count_copies(notes, left_out)
+    counts = {**count_files(files, read), "unreviewed": len(read) - len(reviewed), "unit": copies.unit}
     with whole_folder(output) as folder:
         ledger = write_docbins(notes, folder)
         ledger.report()
+        copies.report()
         if counts["unreviewed"]:
             msg.warn(f"{counts['unreviewed']:,} notes are left out, for they have mentions marked ToReview")
         for suffix, count in counts["unused_files"].items():
             msg.info(f"{count:,} {suffix} files are no part of a note")
         ledger.check_dropped(max_dropped)
-        ledger.write(folder, {**terms_of(corpus, source)._asdict(), "format": format, **counts})
-    msg.good(f"Converted {len(notes):,} notes of {corpus} to {output}")
+        ledger.write(
+            folder, {**terms_of(corpus, source)._asdict(), "format": format, **counts, "copies": copies.to_json()}
+        )
+    msg.good(f"Converted {len(notes):,} {copies.unit}s of {corpus} to {output}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 Fragment = tuple[int, int]
+NOTE, SENTENCE = "note", "sentence"  # what a corpus is divided into
 TO_REVIEW = "ToReview"  # brat's attribute of a mention that somebody is to look at
 
 
@@ -63,6 +64,7 @@ class Note(NamedTuple):
     problems (tuple[Problem, ...]): What was wrong with the annotations.
     assertion_file (str): The file of the assertions, where they have one of their own.
     to_review (int): How many mentions are still marked for review; a note with some is not reviewed yet.
+    unit (str): SENTENCE for one of a file that does not say where its notes end.
     """
 
     id: str
@@ -74,3 +76,4 @@ class Note(NamedTuple):
     problems: tuple[Problem, ...] = ()
     assertion_file: str = ""
     to_review: int = 0
+    unit: str = NOTE

@@ -12,8 +12,9 @@ import typer
 from wasabi import msg
 
 from scripts import cli
-from scripts.corpus.terms import read_terms
-from scripts.files import hash_file, whole_file
+from scripts.corpus.note import NOTE
+from scripts.corpus.terms import CONVERSION, read_terms
+from scripts.files import hash_file, read_json, whole_file
 
 LIBRARIES = ("spacy", "spacy-transformers", "transformers", "torch", "tokenizers")
 
@@ -29,6 +30,7 @@ def main(
     import torch
     from spacy.tokens import DocBin
 
+    from scripts.corpus.copies import count_shared
     from scripts.corpus.docs import DOCBIN_ATTRS, read_docs
     from scripts.corpus.pipelines import count_words, encoder_name, load_pipeline
     from scripts.evaluate.assertions import evaluate_assertions
@@ -44,7 +46,8 @@ def main(
     nlp = load_pipeline(model)
     test = corpus / "test.spacy"
     golds = read_golds(test, nlp)
-    seen = mention_keys(read_docs(corpus / "train.spacy", nlp.vocab))
+    train = read_docs(corpus / "train.spacy", nlp.vocab)
+    seen, in_train = mention_keys(train), count_shared((doc.text for doc in golds), (doc.text for doc in train))
     start = time.perf_counter()
     predictions = predict(nlp, golds)
     seconds = time.perf_counter() - start
@@ -53,6 +56,8 @@ def main(
         "assertions": evaluate_assertions(nlp, golds, predictions),
         "model": output.name,
         "corpus": terms.corpus,
+        "unit": read_json(corpus / CONVERSION, "convert the corpus").get("unit", NOTE),
+        "in_train": in_train,
         "test_sha256": hash_file(test),
         "encoder": encoder_name(nlp),
         "seed": nlp.config["system"]["seed"],
@@ -66,7 +71,9 @@ def main(
         srsly.write_json(path, metrics)
     print_scores(metrics)
     warn_of_unseen_labels(nlp, golds)
-    msg.good(f"Scored {len(golds):,} notes, see {output.with_suffix('.json')}")
+    if in_train:
+        msg.warn(f"{in_train:,} of {len(golds):,} test texts are in train as well.")
+    msg.good(f"Scored {len(golds):,} {metrics['unit']}s, see {output.with_suffix('.json')}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from scripts.corpus.note import NOTE
+
 TEMPLATE = Path(__file__).parent / "templates" / "card.md.jinja"
 TAGS = ["spacy", "token-classification", "medical", "clinical"]
 # As spaCy's own models on the hub name their scores.
@@ -28,6 +30,7 @@ def render_card(meta: dict[str, Any], ledger: dict[str, Any], audit: dict[str, A
         corpus=corpus,
         encoder=encoder,
         splits=ledger["splits"],
+        unit=ledger.get("unit", NOTE),
         scores=meta["performance"],
         audit=audit,
         url=url,

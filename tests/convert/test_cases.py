@@ -1,5 +1,6 @@
 """Small corpora, each with one fault or habit of real ones: every mention at its place, or told by file and line."""
 
+import hashlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -133,3 +134,99 @@ def test_events_that_share_a_span_are_duplicates(tmp_path):
     found = read("n2c2-2022-track1", tmp_path)
     assert found.mentions("test") == [[("Disposition", 16, "zorvex"), ("NoDisposition", 27, "aspirin")]]
     assert found.ledger["splits"]["test"]["duplicate"] == 1
+
+
+# --- the same text, the same patient, few notes
+
+
+def test_a_folder_that_repeats_the_parts_loses_its_copies(tmp_path):
+    found = read("brat-all-folder", tmp_path)
+    assert {split: len(docs) for split, docs in found.docs.items()} == {"train": 4, "dev": 4, "test": 4}
+    assert all(len(splits) == 1 for splits in found.splits_of().values()) and len(found.splits_of()) == 12
+    left_out = found.ledger["copies"]["left_out"]
+    assert len(left_out) == 12 and found.ledger["copies"]["shared"] == {}
+    assert left_out[0] == {"note": "all/devel-0", "file": "all/devel-0.ann", "kept": "devel/devel-0.ann",
+                           "same_mentions": True}  # fmt: skip
+    assert "12 notes are left out" in found.said and "first all/devel-0.ann, which is devel/devel-0.ann" in found.said
+
+
+def test_a_text_that_is_there_twice_is_in_one_part(tmp_path):
+    found = read("split-same-text-twice", tmp_path)
+    assert all(len(splits) == 1 for splits in found.splits_of().values()) and len(found.all) == 40
+    assert (found.ledger["copies"]["texts"], found.ledger["copies"]["notes"]) == (20, 40)
+    assert "20 texts are there more than once, in 40 notes" in found.said
+
+
+def test_a_folder_is_a_patient_and_never_split(tmp_path):
+    found = read("split-per-patient", tmp_path)
+    visits = {name: split for split in SPLITS for name in found.names(split)}
+    patients = {f"patient{number}": set() for number in range(10)}
+    for patient in patients:
+        for path in (CASES / "split-per-patient" / patient).glob("*.txt"):
+            patients[patient].add(visits[path.stem])
+    assert all(len(splits) == 1 for splits in patients.values()) and len(visits) == 40
+    assert found.ledger["copies"]["shared_patients"] == {}
+    # All have one text, so that it cannot be kept out of the other parts; that is told.
+    assert found.ledger["copies"]["shared"]["test in train"] == len(found.docs["test"])
+
+
+def test_four_notes_are_split(tmp_path):
+    assert sorted(len(docs) for docs in read("split-four-notes", tmp_path).docs.values()) == [1, 1, 2]
+
+
+def test_patients_that_a_release_has_on_both_sides_are_told(tmp_path):
+    found = read("n2c2-2022-track1", tmp_path)
+    assert found.ledger["copies"]["shared_patients"] == {"test in train": 1, "test in dev": 1, "dev in train": 1}
+    assert "1 patients of test are in train as well" in found.said
+
+
+def write_parts(folder: Path, **parts: list[str]) -> Path:
+    for part, texts in parts.items():
+        (folder / part).mkdir(parents=True)
+        for number, text in enumerate(texts):
+            (folder / part / f"{part}-{number}.txt").write_text(text)
+            (folder / part / f"{part}-{number}.ann").write_text("T1\tproblem 0 5\tfever\n")
+    return folder
+
+
+def test_what_a_release_has_on_both_sides_is_kept_and_told_or_dropped_on_request(tmp_path):
+    source = write_parts(
+        tmp_path / "in",
+        train=["fever 1", "fever 2", "fever  4", "fever 5"],
+        dev=["fever 3", "fever 5"],
+        test=["fever 4", "fever 2"],
+    )
+    kept = Converted(run(main, "mine", source, tmp_path / "kept"), tmp_path / "kept")
+    assert [len(docs) for docs in kept.docs.values()] == [4, 2, 2]
+    assert kept.ledger["copies"]["shared"] == {"test in train": 2, "dev in train": 1}
+    assert "2 of 2 test texts are in train as well" in kept.said and "--drop-copies" in kept.said
+    dropped = Converted(run(main, "mine", source, tmp_path / "out", "--drop-copies"), tmp_path / "out")
+    assert dropped.names("train") == ["train-0"] and dropped.names("dev") == ["dev-0", "dev-1"]
+    assert [each["note"] for each in dropped.ledger["copies"]["left_out"]] == ["train-1", "train-2", "train-3"]
+    assert dropped.ledger["copies"]["shared"] == {} and "--drop-copies" not in dropped.said
+
+
+def test_a_copy_with_other_mentions_is_told(tmp_path):
+    source = write_parts(
+        tmp_path / "in", train=["fever 1"], dev=["fever 2"], test=["fever 3"], all=["fever 1", "fever 2"]
+    )
+    (source / "all" / "all-1.ann").write_text("T1\tsign 0 5\tfever\n")
+    found = Converted(run(main, "mine", source, tmp_path / "out"), tmp_path / "out")
+    assert [each["same_mentions"] for each in found.ledger["copies"]["left_out"]] == [True, False]
+    assert "1 of them have other mentions" in found.said
+
+
+def test_dropping_all_of_a_part_is_refused(tmp_path):
+    done = convert("brat-empty-ann", tmp_path, "--drop-copies")
+    assert_fails(done, "All texts of the train part are in another part", without=tmp_path / "out")
+
+
+@pytest.mark.parametrize(("corpus", "sizes", "digest"), [
+    ("sample", [187, 33, 60], "83d3ba1726a1ca70"),
+    ("sample-medications", [35, 5, 12], "6196c595e3ba4bd1"),
+])  # fmt: skip
+def test_the_parts_of_the_sample_are_what_they_always_were(corpus, sizes, digest, tmp_path):
+    found = Converted(run(main, corpus, ROOT / "assets", tmp_path / "out"), tmp_path / "out")
+    names = [sorted(found.names(split)) for split in SPLITS]
+    assert [len(part) for part in names] == sizes
+    assert hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16] == digest

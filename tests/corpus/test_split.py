@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.cli import InputError
-from scripts.corpus.note import Note
-from scripts.corpus.split import SPLITS, assign, named_split
+from scripts.corpus.note import NOTE, SENTENCE, Note
+from scripts.corpus.split import SPLITS, assign, named_split, patient_of
 
 
-def note(note_id: str, split: str = "") -> Note:
-    return Note(note_id, "", (), f"{note_id}.ann", f"{note_id}.txt", split)
+def note(note_id: str, split: str = "", text: str = "", unit: str = NOTE) -> Note:
+    return Note(note_id, text, (), f"{note_id}.ann", f"{note_id}.txt", split, unit=unit)
 
 
 def corpus(*sizes: tuple[str, int]) -> list[Note]:
@@ -86,6 +86,21 @@ def test_other_words_say_nothing(name):
     assert named_split([name]) == ""
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Stress Test", "stress_test", "exercise-tests", "Lab Test", "blood test 2031", "Pulmonary Function Test",
+     "PCR Test", "6 Minute Walk Test", "Test Results", "covid-19 test", "Glucose Tolerance Testing"],
+)  # fmt: skip
+def test_a_test_of_patients_is_no_part(name):
+    assert named_split([name]) == ""
+    assert named_split(["train", name]) == "train"
+
+
+@pytest.mark.parametrize("name", ["Test Set", "test reports", "Beth Test", "clinical test", "drug_test", "latest test"])
+def test_other_words_beside_test_leave_it_a_part(name):
+    assert named_split([name]) == "test"
+
+
 def test_the_innermost_name_counts():
     assert named_split(["training_data", "test"]) == "test"
     assert named_split(["test", "train_and_test"]) == "test"
@@ -157,6 +172,7 @@ def test_dev_is_the_same_with_and_without_a_test_part():
     ("notes", "empty"),
     [
         (corpus(("", 1)), "dev|test|train"),
+        (corpus(("", 2)), "dev|test|train"),
         (corpus(("train", 1), ("test", 5)), "dev|train"),
         (corpus(("dev", 2), ("test", 5)), "train"),
         ([], "train"),
@@ -165,6 +181,153 @@ def test_dev_is_the_same_with_and_without_a_test_part():
 def test_a_part_without_notes_is_reported(notes, empty):
     with pytest.raises(InputError, match=rf"The ({empty}) part is without notes \({len(notes)} notes in all\)"):
         assign(notes)
+
+
+# --- few notes
+
+
+@pytest.mark.parametrize("size", range(3, 12))
+def test_three_notes_are_enough_for_three_parts(size):
+    for name in "abcdefgh":
+        assigned = assign([note(f"{name}{number}") for number in range(size)])
+        assert {note.split for note in assigned} == set(SPLITS)
+
+
+@pytest.mark.parametrize(("stated", "size"), [("train", 2), ("", 2), ("train", 5)])
+def test_two_train_notes_are_enough_where_there_is_a_test_part(stated, size):
+    assigned = assign([note("t", "test"), *(note(f"x{number}", stated) for number in range(size))])
+    assert Counter(note.split for note in assigned) == {"test": 1, "dev": 1, "train": size - 1}
+
+
+def test_the_number_of_notes_that_is_needed_is_said():
+    with pytest.raises(InputError, match="at least 3"):
+        assign(corpus(("", 2)))
+    with pytest.raises(InputError, match="at least 2"):
+        assign(corpus(("train", 1), ("test", 1)))
+
+
+def test_notes_keep_their_places_when_a_few_become_many():
+    few = parts(assign(corpus(("", 4))))
+    many = parts(assign(corpus(("", 400))))
+    assert sum(few[name] != many[name] for name in few) <= 1  # the one that had to fill a part
+
+
+# --- notes that stay together
+
+
+def together(notes: list[Note], keys: list[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for note, key in zip(assign(notes), keys, strict=True):
+        found.setdefault(key, set()).add(note.split)
+    return found
+
+
+def test_notes_of_one_text_are_in_one_part_whatever_their_blanks():
+    texts = [f"Day {number // 3} ." for number in range(90)]
+    blanks = [" ", "  \r\n", "\xa0"]
+    notes = [note(f"n{i}", text=text.replace(" ", blanks[i % 3])) for i, text in enumerate(texts)]
+    found = together(notes, texts)
+    assert all(len(splits) == 1 for splits in found.values())
+    assert {split for splits in found.values() for split in splits} == set(SPLITS)
+
+
+def test_notes_of_blanks_are_nobodys_copies():
+    counts = Counter(each.split for each in assign([note(f"n{number}", text=" \n") for number in range(400)]))
+    assert counts["train"] < 320
+
+
+def test_a_copy_joins_the_note_that_was_there():
+    notes = [note(f"n{number}", text=f"text {number}") for number in range(60)]
+    before = parts(assign(notes))
+    after = parts(assign([*notes, *(note(f"{one.id}-copy", text=one.text) for one in notes)]))
+    assert before == {name: after[name] for name in before}
+    assert all(after[f"{name}-copy"] == split for name, split in before.items())
+
+
+def test_where_all_texts_are_one_notes_are_split_all_the_same():
+    assert {each.split for each in assign([note(f"n{number}", text="one") for number in range(4)])} == set(SPLITS)
+
+
+@pytest.mark.parametrize(
+    ("path", "patient"),
+    [
+        ("110-02", "110"),
+        ("2031-02", "2031"),
+        ("patient3/visit-1", "patient3"),
+        ("Patient_A/1", "patient_a"),
+        ("subj-07/notes/1", "subj-07"),
+        ("p10000032/s50414267", "p10000032"),
+        ("mimic/10000032/discharge", "10000032"),
+        ("site/patient-12_visit-3", "patient-12"),
+        ("110-2", ""),
+        ("1-02", ""),
+        ("clinical-106", ""),
+        ("patients/1", ""),
+        ("subset1/1", ""),
+        ("patient/1", ""),
+        ("inpatient3/1", ""),
+        ("2031/1", ""),
+        ("record-13", ""),
+        ("018636330_DH", ""),
+        ("100035", ""),
+    ],
+)
+def test_a_name_or_a_folder_tells_the_patient(path, patient):
+    assert patient_of(note(path)) == patient
+
+
+@pytest.mark.parametrize("name", ["{:03}-{:02}", "patient{}/visit{}", "ward/patient{}_v{}", "p{:06}/s{}"])
+def test_the_notes_of_a_patient_are_in_one_part(name):
+    ids = [name.format(patient, visit) for patient in range(100, 140) for visit in range(5)]
+    found = together([note(each) for each in ids], [patient_of(note(each)) for each in ids])
+    assert len(found) == 40 and all(len(splits) == 1 for splits in found.values())
+    assert {split for splits in found.values() for split in splits} == set(SPLITS)
+
+
+def test_a_patient_stays_in_its_part_when_visits_are_added():
+    visits = [
+        [note(f"{patient}-{visit:02}") for patient in range(100, 160) for visit in range(number)] for number in (1, 4)
+    ]
+    few, many = (parts(assign(notes)) for notes in visits)
+    assert few == {name: many[name] for name in few}
+
+
+def test_too_few_patients_are_reported():
+    with pytest.raises(InputError, match="of 2 patients, who are never split: add patients, at least 3"):
+        assign([note(f"{patient}-{visit:02}") for patient in (100, 101) for visit in range(9)])
+
+
+def test_a_folder_for_all_notes_is_no_patient():
+    assert {each.split for each in assign([note(f"20180910/{number}") for number in range(9)])} == set(SPLITS)
+
+
+def test_a_text_and_a_patient_hold_together_what_each_of_them_does():
+    notes = [
+        note(f"{100 + number}-{visit:02}", text=f"text {number} {visit}") for number in range(30) for visit in (1, 2)
+    ]
+    notes += [note(f"{200 + number}-01", text=f"text {number} 2") for number in range(30)]
+    keys = [str(int(each.id[:3]) % 100) for each in notes]
+    assert all(len(splits) == 1 for splits in together(notes, keys).values())
+
+
+def test_sentences_that_are_everywhere_are_not_held_together():
+    texts = ["She is well .", "No fever ."] * 100 + [f"Day {number} ." for number in range(100)] * 2
+    notes = [note(f"all-{i}", text=text, unit=SENTENCE) for i, text in enumerate(texts)]
+    found = together(notes, texts)
+    assert found["She is well ."] == found["No fever ."] == set(SPLITS)
+    assert all(len(splits) == 1 for text, splits in found.items() if text.startswith("Day"))
+
+
+def test_a_sentence_stays_in_its_part_when_others_come_before_it():
+    texts = [f"Day {number} ." for number in range(200)]
+    before, after = (
+        {
+            each.text: each.split
+            for each in assign([note(f"all-{i}", text=text, unit=SENTENCE) for i, text in enumerate(more)])
+        }
+        for more in (texts, ["One more .", *texts])
+    )
+    assert before == {text: after[text] for text in before}
 
 
 @settings(max_examples=50)

@@ -1,0 +1,147 @@
+"""Texts that a corpus has more than once: told, and left out where nobody meant them twice."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from wasabi import msg
+
+from scripts.cli import InputError
+from scripts.corpus.copies import text_key
+from scripts.corpus.note import NOTE, SENTENCE, Note
+from scripts.corpus.split import SPLITS, patient_of
+
+_RANKS = {split: rank for rank, split in enumerate(("", *SPLITS))}  # test before dev before train before no part
+
+
+class LeftOut(NamedTuple):
+    """A note that is left out, as its text is in another.
+
+    same (bool): Whether its mentions are those of the other as well.
+    """
+
+    note: Note
+    kept: Note
+    same: bool
+
+
+class Copies(NamedTuple):
+    """The texts of a corpus that are there more than once.
+
+    texts, notes (int): How many texts, and how many notes with one of them.
+    left_out (list[LeftOut]): The notes that are left out.
+    shared (dict[str, int]): By "test in train" and the like, how many notes of the one part have a text of the other.
+    patients (dict[str, int]): Likewise how many patients.
+    sizes (dict[str, int]): The notes of each part.
+    unit (str): What they are called.
+    """
+
+    texts: int
+    notes: int
+    left_out: list[LeftOut]
+    shared: dict[str, int]
+    patients: dict[str, int]
+    sizes: dict[str, int]
+    unit: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, for the ledger."""
+        left_out = [
+            {"note": each.note.id, "file": each.note.file, "kept": each.kept.file, "same_mentions": each.same}
+            for each in self.left_out
+        ]
+        return {"texts": self.texts, "notes": self.notes, "left_out": left_out,
+                "shared": self.shared, "shared_patients": self.patients}  # fmt: skip
+
+    def report(self) -> None:
+        """Print them, without a word of the notes."""
+        if self.left_out:
+            first = self.left_out[0]
+            other = sum(not each.same for each in self.left_out)
+            msg.warn(
+                f"{len(self.left_out):,} {self.unit}s are left out, for their texts are in another part as well, first"
+                f" {first.note.file}, which is {first.kept.file}; {other:,} of them have other mentions than there"
+            )
+        texts = "texts" if self.unit == NOTE else f"{self.unit}s"
+        if self.texts:
+            msg.info(f"{self.texts:,} texts are there more than once, in {self.notes:,} {self.unit}s")
+        for pair, number in self.shared.items():
+            one, other = pair.split(" in ")
+            msg.warn(
+                f"{number:,} of {self.sizes[one]:,} {one} {texts} are in {other} as well; --drop-copies leaves"
+                f" them out of {other}"
+            )
+        for pair, number in self.patients.items():
+            one, other = pair.split(" in ")
+            msg.warn(f"{number:,} patients of {one} are in {other} as well, for so the folders have it")
+
+
+def leave_out_unstated(notes: Sequence[Note]) -> tuple[list[Note], list[LeftOut]]:
+    """Without the notes of no stated part whose text is in a stated one, as in a folder `all` beside the parts."""
+    return _leave_out(notes, lambda note, best: not note.split and bool(best.split))
+
+
+def leave_out_lower(notes: Sequence[Note]) -> tuple[list[Note], list[LeftOut]]:
+    """Without the train notes whose text is in dev or test, and the dev notes whose text is in test.
+
+    RAISES (InputError): Then a part would be empty.
+    """
+    kept, left_out = _leave_out(notes, lambda note, best: _RANKS[note.split] < _RANKS[best.split])
+    for split in SPLITS:
+        if not any(note.split == split for note in kept):
+            raise InputError(
+                f"All texts of the {split} part are in another part as well: convert without --drop-copies."
+            )
+    return kept, left_out
+
+
+def count_copies(notes: Sequence[Note], left_out: Sequence[LeftOut]) -> Copies:
+    """The texts that are there more than once among the notes that are kept."""
+    keys = [text_key(note.text) for note in notes]
+    several = [number for key, number in Counter(keys).items() if key and number > 1]
+    texts, patients = defaultdict(list), defaultdict(set)
+    for note, key in zip(notes, keys, strict=True):
+        texts[note.split].append(key)
+        patients[note.split].add(patient_of(note))
+    shared, of_patients = {}, {}
+    for one, other in (("test", "train"), ("test", "dev"), ("dev", "train")):
+        known = {*texts[other]} - {b""}
+        shared[f"{one} in {other}"] = sum(key in known for key in texts[one])
+        of_patients[f"{one} in {other}"] = len((patients[one] & patients[other]) - {""})
+    return Copies(
+        len(several),
+        sum(several),
+        list(left_out),
+        {pair: number for pair, number in shared.items() if number},
+        {pair: number for pair, number in of_patients.items() if number},
+        dict(Counter(note.split for note in notes)),
+        unit_of(notes),
+    )
+
+
+def unit_of(notes: Sequence[Note]) -> str:
+    """What the test part is divided into."""
+    return next((note.unit for note in notes if note.split == "test" and note.unit == SENTENCE), NOTE)
+
+
+def _leave_out(notes: Sequence[Note], loses: Callable[[Note, Note], bool]) -> tuple[list[Note], list[LeftOut]]:
+    keys = [text_key(note.text) for note in notes]
+    best: dict[bytes, Note] = {}
+    for note, key in zip(notes, keys, strict=True):
+        if key and (key not in best or _RANKS[note.split] > _RANKS[best[key].split]):
+            best[key] = note
+    kept, left_out = [], []
+    for note, key in zip(notes, keys, strict=True):
+        if key and loses(note, best[key]):
+            left_out.append(LeftOut(note, best[key], _mentions(note) == _mentions(best[key])))
+        else:
+            kept.append(note)
+    return kept, left_out
+
+
+def _mentions(note: Note) -> list[tuple[str, str]]:
+    """Labels and words of the mentions in order, whatever the blanks between them."""
+    return sorted(
+        (entity.label, " ".join(" ".join(note.text[slice(*fragment)] for fragment in entity.fragments).split()))
+        for entity in note.entities
+    )

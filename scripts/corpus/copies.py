@@ -1,0 +1,16 @@
+"""Which notes have the same text, whatever their blanks."""
+
+import hashlib
+from collections.abc import Iterable
+
+
+def text_key(text: str) -> bytes:
+    """Equal for texts that differ in white space only; empty for one of blanks, which is nobody's copy."""
+    squeezed = " ".join(text.split())
+    return hashlib.sha256(squeezed.encode("utf8")).digest() if squeezed else b""
+
+
+def count_shared(texts: Iterable[str], others: Iterable[str]) -> int:
+    """How many of the texts are among the others as well."""
+    known = {text_key(other) for other in others} - {b""}
+    return sum(text_key(text) in known for text in texts)
