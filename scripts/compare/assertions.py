@@ -7,8 +7,8 @@ import numpy as np
 
 from scripts.compare.runs import Runs, all_have
 from scripts.compare.significance import compare_notes, count_table, holm, intervals, label_intervals, sentence
-from scripts.corpus.note import NOTE
 from scripts.corpus.assertions import VALUES
+from scripts.corpus.note import NOTE
 
 TASKS = {"given": "F1 of the assertions of given mentions", "end_to_end": "strict F1 of mentions with assertion"}
 

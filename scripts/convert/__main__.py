@@ -10,11 +10,18 @@ import typer
 from wasabi import msg
 
 from scripts import cli
-from scripts.convert.copies import count_copies, leave_out_lower, leave_out_unstated
+from scripts.convert.copies import divide
 from scripts.convert.formats import FORMATS
-from scripts.convert.source import choose_format, count_files, leave_out_unreviewed, read_notes
+from scripts.convert.formats.columns import Choice
+from scripts.convert.source import (
+    check_kind,
+    choose_annotations,
+    choose_format,
+    count_files,
+    leave_out_unreviewed,
+    read_notes,
+)
 from scripts.corpus.corpora import CORPORA, check_name, read_corpus
-from scripts.corpus.split import assign
 from scripts.corpus.terms import terms_of
 from scripts.files import whole_folder
 
@@ -26,6 +33,9 @@ def main(
     format: Annotated[str, typer.Option(help=f"auto, {', '.join(FORMATS)}")] = "auto",
     max_dropped: Annotated[float, typer.Option(help="Fail if more annotations are dropped, in %")] = 1.0,
     skip_unpaired: Annotated[bool, typer.Option(help="Leave files without a partner out")] = False,
+    token_column: Annotated[str, typer.Option(help="Column of the tokens in CoNLL text: number or name")] = "",
+    tag_column: Annotated[str, typer.Option(help="Column of the tags in CoNLL text: number or name")] = "",
+    annotations: Annotated[str, typer.Option(help="Folder to take, of several that annotate the same texts")] = "",
     drop_copies: Annotated[bool, typer.Option(help="Leave train texts out that dev or test have, too")] = False,
 ) -> None:
     """Convert CORPUS to spaCy's format, with a ledger in which every annotation is accounted for."""
@@ -35,14 +45,11 @@ def main(
     check_name(corpus)
     files = read_corpus(corpus, source)
     format = choose_format(corpus, format, files)
-    read = read_notes(corpus, format, files, skip_unpaired)
+    chosen = choose_annotations(format, files, annotations)
+    read = read_notes(corpus, format, chosen, skip_unpaired, Choice(token_column, tag_column))
+    check_kind(read, max_dropped)
     reviewed = leave_out_unreviewed(read)
-    notes, left_out = leave_out_unstated(reviewed)
-    notes = assign(notes)
-    if drop_copies:
-        notes, lower = leave_out_lower(notes)
-        left_out += lower
-    copies = count_copies(notes, left_out)
+    notes, copies = divide(reviewed, drop_copies)
     counts = {**count_files(files, read), "unreviewed": len(read) - len(reviewed), "unit": copies.unit}
     with whole_folder(output) as folder:
         ledger = write_docbins(notes, folder)

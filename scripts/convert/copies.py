@@ -9,7 +9,7 @@ from wasabi import msg
 from scripts.cli import InputError
 from scripts.corpus.copies import text_key
 from scripts.corpus.note import NOTE, SENTENCE, Note
-from scripts.corpus.split import SPLITS, patient_of
+from scripts.corpus.split import SPLITS, assign, patient_of
 
 _RANKS = {split: rank for rank, split in enumerate(("", *SPLITS))}  # test before dev before train before no part
 
@@ -62,6 +62,8 @@ class Copies(NamedTuple):
                 f"{len(self.left_out):,} {self.unit}s are left out, for their texts are in another part as well, first"
                 f" {first.note.file}, which is {first.kept.file}; {other:,} of them have other mentions than there"
             )
+        if self.unit == SENTENCE:
+            msg.info("The files do not say where their notes end, so that each sentence counts as one")
         texts = "texts" if self.unit == NOTE else f"{self.unit}s"
         if self.texts:
             msg.info(f"{self.texts:,} texts are there more than once, in {self.notes:,} {self.unit}s")
@@ -74,6 +76,20 @@ class Copies(NamedTuple):
         for pair, number in self.patients.items():
             one, other = pair.split(" in ")
             msg.warn(f"{number:,} patients of {one} are in {other} as well, for so the folders have it")
+
+
+def divide(notes: Sequence[Note], drop_copies: bool = False) -> tuple[list[Note], Copies]:
+    """Give every note its part, and leave out those whose text is in another part as well, unless that was meant so.
+
+    drop_copies (bool): Leave them out of the lower part, too, where folders state both.
+    RAISES (InputError): A part would be without notes.
+    """
+    kept, left_out = leave_out_unstated(notes)
+    kept = assign(kept)
+    if drop_copies:
+        kept, lower = leave_out_lower(kept)
+        left_out += lower
+    return kept, count_copies(kept, left_out)
 
 
 def leave_out_unstated(notes: Sequence[Note]) -> tuple[list[Note], list[LeftOut]]:

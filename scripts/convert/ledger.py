@@ -113,10 +113,7 @@ class Ledger:
         share = 100 * self.dropped / max(self.read, 1)
         if share > limit:
             first = next(problem for _, problem in self.problems if problem.dropped)
-            raise InputError(
-                f"{self.dropped:,} of {self.read:,} annotations ({share:.1f} %) would be dropped, the"
-                f" first ({first.kind}) in {where(first)}: correct them, or raise --max-dropped ({limit:g} %)."
-            )
+            raise InputError(say_dropped(self.dropped, share, first, limit))
 
     def write(self, folder: Path, header: dict[str, Any]) -> None:
         """Write conversion.json, what is known of the corpus as a whole first."""
@@ -148,6 +145,14 @@ class Ledger:
 
 _SIZES = ("notes", "blank", "tokens", "entities", "discontinuous")
 _COLUMNS = ("notes", "tokens", "read", *Fate, "entities", "discontinuous")
+
+
+def say_dropped(dropped: int, share: float, first: Problem, limit: float) -> str:
+    """One sentence on annotations that would be dropped, which are so many in a hundred."""
+    return (
+        f"{dropped:,} of {round(100 * dropped / share):,} annotations ({share:.1f} %) would be dropped, the first"
+        f" ({first.kind}) in {where(first)}: correct them, or raise --max-dropped ({limit:g} %)."
+    )
 
 
 def where(problem: Problem) -> str:

@@ -230,3 +230,127 @@ def test_the_parts_of_the_sample_are_what_they_always_were(corpus, sizes, digest
     names = [sorted(found.names(split)) for split in SPLITS]
     assert [len(part) for part in names] == sizes
     assert hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16] == digest
+
+
+# --- two annotators, pointers, other kinds of files
+
+
+def test_of_two_folders_with_annotations_one_is_chosen_by_an_option_that_is_named(tmp_path):
+    done = convert("brat-cadec-layout", tmp_path)
+    assert_fails(done, "--annotations 'meddra' or --annotations 'original'", without=tmp_path / "out")
+    found = read("brat-cadec-layout", tmp_path, "--annotations", "original")
+    assert all(note == [("problem", 8, "fever"), ("drug", 22, "zorvex")] for note in found.mentions("train"))
+    assert len(found.all) == 12 and found.ledger["unused_files"] == {".ann": 12}
+    done = convert("brat-cadec-layout", tmp_path, "--annotations", "meddra/original")
+    assert_fails(done, "No folder 'meddra/original' with brat annotations", "meddra/N.0.ann")
+
+
+def test_a_pointer_of_git_lfs_is_named_as_such(tmp_path):
+    done = convert("brat-gitlfs-ann", tmp_path)
+    assert_fails(done, "dev/dev-0.ann is a git-lfs pointer, not the file: run `git lfs pull`", without=tmp_path / "out")
+
+
+# --- CoNLL
+
+SENTENCES = [
+    [("problem", 8, "fever")],
+    [("drug", 6, "zorvex"), ("dose", 13, "20 mg")],
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ("conll-sentid-first", "tokens read from column 2, tags from column 3 of 3"),
+        ("conll-index-first", "tokens read from column 2, tags from column 3 of 4"),
+        ("conll-index-first-nocomment", "tokens read from column 2, tags from column 3 of 3"),
+        ("conll-header-row", ""),
+        ("conll-txt", ""),
+        ("conll-labelstudio", ""),
+    ],
+)
+def test_columns_are_told_by_content(case, told, tmp_path):
+    found = read(case, tmp_path)
+    assert all(found.mentions(split) == SENTENCES for split in SPLITS)
+    assert [doc.text for doc in found.docs["test"]] == ["She has fever .\n", "Takes zorvex 20 mg .\n"]
+    assert found.kinds == ({told: 3} if told else {})
+    assert not told or f"3 x {told}, first in dev" in found.said
+
+
+@pytest.mark.parametrize(
+    ("case", "mentions", "told"),
+    [
+        ("conll-tag-first", [("problem", 4, "fever")], "tokens read from column 4, tags from column 1 of 4"),
+        ("conll-three-columns-mid", [("problem", 8, "fever")], "tokens read from column 1, tags from column 2 of 3"),
+        (
+            "conll-two-label-columns",
+            [("x", 6, "zorvex"), ("x", 13, "20"), ("x", 16, "mg")],
+            "tokens read from column 1, tags from column 3 of 3; column 2 has tags as well (--tag-column)",
+        ),
+        ("conll-conllu", [("problem", 8, "fever")], "tokens read from column 2, tags from column 10 of 10"),
+        ("conll-suffix-scheme", [("problem", 0, "fever high")], "tags spelt x-B"),
+        ("conll-underscore", [("problem", 0, "fever")], "tags spelt B_x"),
+        ("conll-empty-label", [("entity", 0, "fever")], "tags without a label, read as 'entity'"),
+        ("conll-multi-tag", [("problem", 0, "fever")], ""),
+        ("conll-no-space-text", [("route", 11, "iv")], ""),
+    ],
+)
+def test_other_columns_and_spellings_are_understood_and_told(case, mentions, told, tmp_path):
+    found = read(case, tmp_path)
+    assert all(found.mentions(split) == [mentions] for split in SPLITS)
+    assert found.kinds == ({told: 3} if told else {})
+    assert sum(found.ledger["splits"][split]["dropped"] for split in SPLITS) == 0
+
+
+def test_two_tags_of_a_cell_are_two_mentions(tmp_path):
+    found = read("conll-multi-tag", tmp_path)
+    assert found.ledger["splits"]["test"]["nested"] == 1
+    assert [span.label_ for span in found.docs["test"][0].spans["gold"]] == ["problem", "symptom"]
+
+
+def test_a_column_is_chosen_by_option(tmp_path):
+    found = read("conll-two-label-columns", tmp_path, "--tag-column", "2")
+    assert found.mentions("test") == [[("drug", 6, "zorvex"), ("dose", 13, "20 mg")]]
+    found = read("conll-header-row", tmp_path, "--tag-column", "label", "--token-column", "token")
+    assert found.mentions("test") == SENTENCES and not found.kinds
+    done = convert("brat-nbsp", tmp_path, "--tag-column", "2")
+    assert_fails(done, "--token-column and --tag-column are for CoNLL text, but the notes are read as brat")
+
+
+def test_sentences_of_spacy_are_read(tmp_path):
+    found = read("conll-spacy-iob", tmp_path)
+    assert found.mentions("test") == [[("problem", 8, "fever")], [("drug", 6, "zorvex")]]
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("conll-2012-coref", ["dev.conll: no column of it holds IOB tags", "--tag-column"]),
+        ("conll-json-in-tsv", ["The corpus is empty", "3 .tsv files (first dev.tsv)"]),
+        ("conll-latin1", ["dev.tsv, line 2: not UTF-8", "iconv"]),
+    ],
+)
+def test_what_is_no_file_of_tags_is_refused(case, said, tmp_path):
+    assert_fails(convert(case, tmp_path), *said, without=tmp_path / "out")
+
+
+@pytest.mark.parametrize("case", ["conll-2012-coref", "conll-json-in-tsv"])
+def test_forced_to_read_it_as_conll_it_is_refused_as_well(case, tmp_path):
+    assert_fails(convert(case, tmp_path, "--format", "conll"), "no column of it holds IOB tags")
+
+
+def test_a_dev_part_is_cut_from_train_at_sentences(tmp_path):
+    found = read("conll-train-and-test-only", tmp_path)
+    sizes = {split: len(docs) for split, docs in found.docs.items()}
+    assert sizes["test"] == 20 and sizes["train"] + sizes["dev"] == 100 and 5 <= sizes["dev"] <= 30
+    assert all(name.startswith("train-") for split in ("train", "dev") for name in found.names(split))
+    assert {doc.text for doc in found.all} == {"She has fever .\n", "Takes zorvex 20 mg .\n"}
+
+
+def test_one_file_is_split_at_its_sentences_and_that_is_told(tmp_path):
+    found = read("conll-onefile", tmp_path)
+    sizes = {split: len(docs) for split, docs in found.docs.items()}
+    assert sum(sizes.values()) == 100 and sizes["train"] > 50 and min(sizes.values()) > 5
+    assert {doc.text for doc in found.all} == {"She has fever .\n", "Takes zorvex 20 mg .\n"}
+    assert found.ledger["unit"] == "sentence" and "each sentence counts as one" in found.said
+    assert "Converted 100 sentences" in found.said

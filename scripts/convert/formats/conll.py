@@ -1,39 +1,117 @@
-"""CoNLL text: a token a line in the first column, its IOB1, IOB2, BIOES or BILOU tag in the last.
+"""CoNLL text: a token a line with its IOB1, IOB2, BIOES or BILOU tag, or a sentence a line as spaCy's `.iob` has it.
 
+The token is in the first column and the tag in the last, unless these hold ids and the like, or others are asked for.
 Behind the tag may stand the assertion of the mention, as `export` and `annotate` write it; that of its first token
-counts. Columns are set off by a tab or blanks, sentences by a blank line. A note is what follows a
-`-DOCSTART-` line (its id in round brackets on that line, if any), or the whole file without one.
-The text of a note is rebuilt: blanks between tokens, one sentence a line.
+counts. Columns are set off by a tab or blanks, sentences by a blank line. A note is what follows a line that begins one
+(`-DOCSTART-`, `#begin document`, `# newdoc`, `###MEDLINE`; its id stands there, if any), or the whole file without one;
+where that is a whole part of a corpus, each sentence counts as one. The text of a note is rebuilt: blanks between
+tokens, one sentence a line.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from scripts.archives import File, decode
+from scripts.archives import File, decode, is_utf8
+from scripts.cli import InputError
+from scripts.convert.formats.columns import ANY, Choice, Layout, find_layout, is_header, most_common_width
+from scripts.convert.formats.tags import PLAIN, Tag, find_scheme, has_labels
 from scripts.corpus.assertions import VALUES
 from scripts.corpus.conll import DOCSTART, UNSAID
-from scripts.corpus.note import Entity, Note, Problem
+from scripts.corpus.note import NOTE, SENTENCE, Entity, Note, Problem
 from scripts.corpus.split import named_split
 
-SUFFIXES = (".conll", ".tsv", ".iob", ".iob2", ".bio", ".bioes", ".bilou")
-_TAG = re.compile(r"(?:O|([BIESLU])-(.+))")
+SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".bilou")
+FEWEST_FILES = 3  # of fewer files without documents none is a note: they could not be divided into three parts
+SAMPLE = 2_000  # rows of a file that are looked at to tell its columns
+_BEGIN = 1 << 14  # bytes of a file that are looked at to tell whether it is CoNLL text
+_DOCUMENT = re.compile(
+    rf"{DOCSTART}(?:.*?\((?P<docstart>.+)\))?.*|#begin document \(?(?P<begin>.*?)\)?;?(?: part \d+)?"
+    r"|# ?newdoc(?: id = (?P<newdoc>.+))?|###MEDLINE:(?P<medline>\S+)"
+)
+
+
+class _Row(NamedTuple):
+    """A line of a file.
+
+    number (int): From 1.
+    cells (list[str]): Its columns, none in a blank line.
+    said (str): The assertion behind its tag.
+    starts (bool): Whether a sentence may begin here.
+    """
+
+    number: int
+    cells: list[str]
+    said: str = ""
+    starts: bool = False
+
+
+_END = _Row(0, [])
+
+
+class _Document(NamedTuple):
+    """Lines that belong together, and the number of the first.
+
+    named (bool): Whether a line says so, rather than that nothing says otherwise.
+    """
+
+    id: str
+    lines: list[str]
+    first: int
+    named: bool
+
+
+class _Table(NamedTuple):
+    """A file, and how many columns most of its rows have."""
+
+    file: File
+    documents: list[_Document]
+    width: int
+
+    @property
+    def undivided(self) -> bool:
+        return len(self.documents) == 1 and not self.documents[0].named
 
 
 def recognises(file: File) -> bool:
-    return file.path.suffix.lower() in SUFFIXES
+    """Whether a file holds CoNLL text, by its first lines; a few suffixes are for nothing else."""
+    if file.path.suffix.lower() in SUFFIXES:
+        return True
+    lines = file.data[:_BEGIN].decode("utf8", errors="replace").split("\n")
+    lines = lines[:-1] if len(file.data) > _BEGIN else lines
+    rows = [row for row in _rows(lines, 1) if row.cells and not row.cells[0].startswith("#")]
+    if len(rows) < 2:
+        return False
+    width = most_common_width([row.cells for row in rows])
+    several = [row.cells for row in rows if len(row.cells) == width > 1]
+    columns = [[row[place].strip(" ") for row in several] for place in range(width)]
+    tags = {place: scheme for place, cells in enumerate(columns) if (scheme := find_scheme(cells))}
+    # A metadata table may have a column of letters, and a note a line that ends in O
+    found = [place for place, scheme in tags.items() if has_labels(columns[place], scheme) or len(several) > 9]
+    return bool(found) and 10 * len(several) >= 9 * len(rows)
 
 
-def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:
+def read(files: Sequence[File], skip_unpaired: bool = False, choice: Choice = ANY, cut: bool = False) -> Iterator[Note]:
     """Read CoNLL files.
 
     files (Sequence[File]): The files of the corpus.
     skip_unpaired (bool): Without effect: text and annotation are one file.
+    choice (Choice): The columns to read.
+    cut (bool): Cut files that are a whole part of a corpus, or too few to be divided, into sentences.
     YIELDS (Note): One note a document.
-    RAISES (InputError): A file is not UTF-8.
+    RAISES (InputError): A file is not UTF-8, or has no tags.
     """
-    notes = [note for file in files if recognises(file) for note in _read_file(file)]
+    found = [file for file in files if recognises(file)] or list(files)
+    tables = [_parse(file) for file in found]
+    layouts = _find_layouts(tables, choice)
+    undivided = sum(table.undivided for table in tables)
+    notes = []
+    for table in tables:
+        whole_part = named_split((table.file.path.stem,)) != "" or undivided < FEWEST_FILES
+        notes.extend(_read_table(table, layouts[table.width], choice, cut and table.undivided and whole_part))
     names = Counter(note.id for note in notes)
     for note in notes:
         # As with pairs of files, the folder goes before a name that occurs twice.
@@ -41,90 +119,191 @@ def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:
         yield note if names[note.id] == 1 else note._replace(id=str(folder / note.id))
 
 
-def _read_file(file: File) -> Iterator[Note]:
-    split = named_split((*file.path.parts[:-1], file.path.stem))
-    for note_id, rows in _documents(file):
-        text, entities, problems = _build(rows, str(file.path))
-        path = str(file.path)
-        yield Note(note_id, text, tuple(entities), path, path, split, tuple(problems))
+# From a file to its rows
 
 
-def _documents(file: File) -> Iterator[tuple[str, list[tuple[int, str]]]]:
-    """Ids and numbered lines of the documents of a file."""
-    note_id, rows, count = file.path.stem, [], 0
-    for number, row in enumerate(decode(file).removeprefix("\ufeff").split("\n"), start=1):
-        if not row.startswith(DOCSTART):
-            rows.append((number, row.removesuffix("\r")))
+def _parse(file: File) -> _Table:
+    if not is_utf8(file):
+        try:
+            decode(file)
+        except InputError as error:
+            hint = "for instance by `iconv -f latin1 -t utf8 OLD > NEW`"
+            raise InputError(f"{str(error).removesuffix('.')}, {hint}.") from None
+    lines = decode(file).removeprefix("\ufeff").split("\n")
+    documents: list[_Document] = []
+    id, named, count, start = file.path.stem, False, 0, 0
+    for number, line in enumerate([*lines, DOCSTART]):
+        match = _DOCUMENT.fullmatch(line.removesuffix("\r")) if line[:1] in "-#" else None
+        if not match:
             continue
-        if count or any(row.strip() for _, row in rows):
-            yield note_id, rows
-        count, rows = count + 1, []
-        given = re.search(r"\((.+)\)", row)
-        note_id = given[1] if given else f"{file.path.stem}-{count}"
-    yield note_id, rows
+        document = _Document(id, lines[start:number], start + 1, named)
+        if count or number == len(lines) or any(line.strip() for line in document.lines):
+            documents.append(document)
+        given = next(filter(None, match.groups()), None)
+        count, start = count + 1, number + 1
+        id, named = given or f"{file.path.stem}-{count}", bool(given) or count > 1
+    return _Table(file, documents, most_common_width([row.cells for row in _sample(documents)]))
 
 
-def _build(rows: Sequence[tuple[int, str]], file: str) -> tuple[str, list[Entity], list[Problem]]:
-    """The text of a document, and its mentions decoded as conlleval does, whatever the scheme."""
-    pieces, entities, problems = [], [], []
-    length, previous, label, start, line, assertion = 0, "O", "", 0, 0, ""
+def _sample(documents: Sequence[_Document]) -> Iterator[_Row]:
+    """The first rows of a file, by which its columns are told."""
+    return islice(chain.from_iterable(_rows(each.lines, each.first) for each in documents), SAMPLE)
 
-    def append(piece: str) -> None:
-        nonlocal length
-        pieces.append(piece)
-        length += len(piece)
 
-    for number, row in [*rows, (0, "")]:
-        row, said = _split_assertion(row)
-        token, tag, problem = _columns(row, number, file)
-        problems.extend([problem] if problem else [])
-        if not tag:
+def _rows(lines: Sequence[str], first: int) -> Iterator[_Row]:
+    if _is_inline(lines):
+        for number, line in enumerate(lines, start=first):
+            yield from _inline_rows(line, number)
+        return
+    starts = True
+    for number, line in enumerate(lines, start=first):
+        cells, said = _split(line), ""
+        if len(cells) > 2:
+            cells, said = _split_assertion(cells)
+        yield _Row(number, cells, said, starts)
+        starts = not cells or (starts and cells[0].startswith("#"))
+
+
+def _split(line: str) -> list[str]:
+    line = line.removesuffix("\r").rstrip("\t ")
+    if not line:
+        return []
+    if "\t" in line:
+        return line.split("\t")
+    return [cell for cell in line.split(" ") if cell]
+
+
+def _split_assertion(cells: list[str]) -> tuple[list[str], str]:
+    """A row without its column of assertions, and what that says; "" if there is none, or nothing is said."""
+    said = cells[-1].strip(" ").lower()
+    if said not in (UNSAID, *VALUES) or PLAIN.parse(cells[-2].strip(" ")) is None:
+        return cells, ""
+    return cells[:-1], said.removeprefix(UNSAID)
+
+
+def _is_inline(lines: Sequence[str]) -> bool:
+    """Whether lines are sentences of `token|tag`, as spaCy's `.iob` has them."""
+    cells = [line.split() for line in lines[:100] if line.strip()]
+    pieces = [cell.rpartition("|") for line in cells for cell in line]
+    return any(len(line) > 1 for line in cells) and all(
+        token and PLAIN.parse(tag) is not None for token, _, tag in pieces
+    )
+
+
+def _inline_rows(line: str, number: int) -> Iterator[_Row]:
+    for cell in line.split():
+        token, _, tag = cell.rpartition("|")
+        yield _Row(number, [token if token.strip("|") != token else token.split("|")[0], tag])
+    yield _Row(number, [])
+
+
+# From rows to notes
+
+
+def _find_layouts(tables: Sequence[_Table], choice: Choice) -> dict[int, Layout]:
+    """What is in which column, by their number: files of one corpus are alike, and one alone may have no mentions."""
+    layouts = {}
+    for width in {table.width for table in tables}:
+        alike = [table for table in tables if table.width == width]
+        sentences: list[list[list[str]]] = [[]]
+        for table in alike:
+            for row in _sample(table.documents):
+                if not row.cells or (row.cells[0].startswith("#") and row.starts):
+                    sentences.append([])
+                elif len(row.cells) == width:
+                    sentences[-1].append(row.cells)
+        layouts[width] = find_layout(sentences, choice, str(alike[0].file.path))
+    return layouts
+
+
+def _read_table(table: _Table, layout: Layout, choice: Choice, cut: bool) -> Iterator[Note]:
+    file = str(table.file.path)
+    split = named_split((*table.file.path.parts[:-1], table.file.path.stem))
+    told = [Problem(file, 0, layout.told)] if layout.told else []
+    searching = True  # for a header, which is the first row of a file
+    for document in table.documents:
+        rows = _rows(document.lines, document.first)
+        if searching:
+            first = next((row for row in rows if row.cells and not _is_comment(row, layout, choice)), None)
+            if first and not is_header(first.cells, layout, choice):
+                rows = chain([first], rows)
+            searching = first is None
+        for note_id, part in _sentences(document.id, rows) if cut else [(document.id, rows)]:
+            text, entities, problems = _build(part, layout, file)
+            unit = SENTENCE if cut else NOTE
+            yield Note(note_id, text, tuple(entities), file, file, split, (*told, *problems), unit=unit)
+            told = []
+
+
+def _is_comment(row: _Row, layout: Layout, choice: Choice) -> bool:
+    return _columns(row, layout, "")[1:] == (None, None) and not is_header(row.cells, layout, choice)
+
+
+def _sentences(document: str, rows: Iterable[_Row]) -> Iterator[tuple[str, list[_Row]]]:
+    count, sentence = 0, []
+    for row in chain(rows, [_END]):
+        if row.cells:
+            sentence.append(row)
+        elif sentence:
+            count += 1
+            yield f"{document}-{count}", sentence
+            sentence = []
+
+
+def _build(rows: Iterable[_Row], layout: Layout, file: str) -> tuple[str, list[Entity], list[Problem]]:
+    """The text of a document, and its mentions decoded as conlleval does, whatever the scheme, label by label."""
+    pieces: list[str] = []
+    entities: list[Entity] = []
+    problems: list[Problem] = []
+    open_mentions: dict[str, tuple[int, int, str]] = {}  # by label start, line and assertion
+    previous: dict[str, str] = {}  # the prefix of the token before, by label
+    length = 0
+    for row in chain(rows, [_END]):
+        token, tags, problem = _columns(row, layout, file)
+        if problem:
+            problems.append(problem)
+        if tags is None:
             continue
-        if label and (_starts(previous, tag) or not _continues(previous, tag)):
-            entities.append(Entity(label, ((start, length),), line, assertion, int(bool(assertion))))
-            label = ""
+        current = {tag.label: tag.prefix for tag in tags} if tags else {}
+        for label, (start, line, said) in list(open_mentions.items()) if open_mentions else ():
+            if label not in current or _starts(previous.get(label, ""), current[label]):
+                entities.append(Entity(label, ((start, length),), line, said, int(bool(said))))
+                del open_mentions[label]
         if pieces and pieces[-1] != "\n":
-            append(" " if token else "\n")
+            pieces.append(" " if token else "\n")
+            length += 1
         if token:
-            if tag != "O" and not label:
-                label, start, line, assertion = tag[2:], length, number, said
-            append(token)
-        previous = tag
+            for label in current:
+                open_mentions.setdefault(label, (length, row.number, row.said))
+            pieces.append(token)
+            length += len(token)
+        previous = current
     return "".join(pieces), entities, problems
 
 
-def _split_assertion(row: str) -> tuple[str, str]:
-    """A row without its column of assertions, and what that says; "" if there is none, or nothing is said."""
-    columns = _split(row)
-    said = columns[-1].strip(" ").lower()
-    if len(columns) < 3 or said not in (UNSAID, *VALUES) or not _TAG.fullmatch(columns[-2].strip(" ")):
-        return row, ""
-    return "\t".join(columns[:-1]), said.removeprefix(UNSAID)
-
-
-def _split(row: str) -> list[str]:
-    return row.rstrip("\t ").split("\t") if "\t" in row else re.split(" +", row.strip(" "))
-
-
-def _columns(row: str, number: int, file: str) -> tuple[str, str, Problem | None]:
-    """Token and tag of a row: a blank row has no token, a row whose token is a blank no tag either."""
-    columns = _split(row)
-    token, tag = columns[0].strip(" "), columns[-1].strip(" ")
-    if not tag:
-        return "", "O", None
+def _columns(row: _Row, layout: Layout, file: str) -> tuple[str, list[Tag] | None, Problem | None]:
+    """Token and tags of a row: a blank row has no token; one that is to be passed over has no list of tags either."""
+    cells = row.cells
+    if not cells:
+        return "", [], None
+    if layout.token < len(cells) > max(layout.tag, 1):  # as nearly all are
+        token, tags = cells[layout.token].strip(" "), layout.scheme.parse(cells[layout.tag].strip(" "))
+        if token and tags is not None:
+            return token, tags, None
+    token = cells[layout.token].strip(" ") if layout.token < len(cells) else ""
+    cell = cells[layout.tag].strip(" ") if layout.tag < len(cells) else ""
+    tags = layout.scheme.parse(cell) if len(cells) > 1 and cell else None
+    if tags is None and row.starts and cells[0].startswith("#"):
+        return "", None, None  # a comment
     if not token:
-        lost = Problem(file, number, "tag without a token", dropped=int(tag[0] in "BSU"))
-        return "", "", lost if tag != "O" else None
-    if len(columns) == 1:
-        return token, "O", Problem(file, number, "line without a tag")
-    if not _TAG.fullmatch(tag):
-        return token, "O", Problem(file, number, "unknown tag", dropped=1)
-    return token, tag, None
+        starting = sum(tag.prefix in "BSU" for tag in tags or ()) or int(tags is None and cell[:1] in ("B", "S", "U"))
+        return "", None, None if cell == "O" else Problem(file, row.number, "tag without a token", dropped=starting)
+    if len(cells) == 1 or not cell:
+        return token, [], Problem(file, row.number, "line without a tag")
+    if tags is None:
+        return token, [], Problem(file, row.number, "unknown tag", dropped=1)
+    return token, tags, None
 
 
-def _starts(previous: str, tag: str) -> bool:
-    return tag[0] in "BSU" or (tag != "O" and (previous == "O" or previous[0] in "ESLU"))
-
-
-def _continues(previous: str, tag: str) -> bool:
-    return tag != "O" and previous[2:] == tag[2:]
+def _starts(previous: str, prefix: str) -> bool:
+    return prefix in "BSU" or previous in ("", "E", "S", "L", "U")

@@ -44,7 +44,7 @@ def pair(
             continue
         text = _nearest(annotation, candidates)
         if text.path in used:
-            raise InputError(f"{used[text.path]} and {annotation.path} both annotate {text.path}: remove one.")
+            raise InputError(_say_both(used[text.path], annotation.path, text.path))
         used[text.path] = annotation.path
         pairs.append((text, annotation))
     if not skip_unpaired:
@@ -96,6 +96,15 @@ def _nearness(one: PurePosixPath, other: PurePosixPath) -> tuple[bool, int, bool
             break
         common += 1
     return named_split(one.parts[:-1]) == named_split(other.parts[:-1]), common, one.parent == other.parent
+
+
+def _say_both(one: PurePosixPath, other: PurePosixPath, text: PurePosixPath) -> str:
+    both = f"{one} and {other} both annotate {text}"
+    if one.parent == other.parent:
+        return f"{both}: remove one."
+    names = (one.parent.name, other.parent.name)
+    folders = names if names[0] != names[1] else (str(one.parent), str(other.parent))
+    return f"{both}: choose a folder with --annotations '{folders[0]}' or --annotations '{folders[1]}'."
 
 
 def _check_no_text_alone(texts: Iterable[File], used: dict[PurePosixPath, PurePosixPath]) -> None:

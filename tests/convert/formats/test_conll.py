@@ -263,11 +263,26 @@ def test_the_split_is_that_of_the_file_or_folder(path, split):
     assert (note.file, note.text_file) == (path, path)
 
 
-def test_files_of_other_suffixes_are_left_alone():
-    names = ["a.conll", "b.TSV", "c.iob", "d.iob2", "e.bio", "f.bioes", "g.bilou"]
-    files = [file(name, ROWS) for name in [*names, "README.txt", "h.csv"]]
-    assert [note.file for note in conll.read(files)] == names
-    assert detect(files) == "conll"
+OTHERS = {
+    "README.txt": "These are notes\nin files of tokens\nwith blood type O\n",
+    "1.txt": "Blood group\nis B-x O\n\nSeen today .\nIt is O\n",
+    "h.csv": "note,words\na,5\nb,7\n",
+    "meta.tsv": "note\tsex\na\tI\nb\tO\nc\tS\n",
+    "empty.tsv": "",
+}
+
+
+def test_files_are_told_by_what_they_hold_whatever_their_suffix():
+    names = ["a.conll", "b.TSV", "c.iob", "d.iob2", "e.bio", "f.bioes", "g.bilou", "h.txt", "i.dat", "j"]
+    files = [file(name, ROWS) for name in names]
+    assert [note.file for note in conll.read([*files, *(file(*each) for each in OTHERS.items())])] == names
+    for one in files:
+        assert detect([one]) == "conll"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_files_that_hold_no_tags_are_left_alone(name):
+    assert not conll.recognises(file(name, OTHERS[name]))
 
 
 # --- round trip
@@ -334,7 +349,11 @@ def test_written_mentions_are_read_back(case):
 @settings(max_examples=150)
 @given(hostile_text(extra="\n\n\t\t BIOx-"))
 def test_whatever_the_rows_hold_they_are_read(content):
-    note = read(content)
+    try:
+        note = read(content)
+    except InputError as error:
+        assert "no column of it holds IOB tags" in str(error)
+        return
     assert all(0 <= entity.start < entity.end <= len(note.text) for entity in note.entities)
     assert all(problem.line <= content.count("\n") + 1 for problem in note.problems)
 
