@@ -9,6 +9,7 @@ import srsly
 from wasabi import msg
 
 from scripts.cli import InputError
+from scripts.convert.dropped import say_dropped, where
 from scripts.corpus.assertions import VALUES, AssertionFate, problems_of_dropped
 from scripts.corpus.docs import Conversion, Fate
 from scripts.corpus.note import Note, Problem
@@ -145,18 +146,6 @@ class Ledger:
 
 _SIZES = ("notes", "blank", "tokens", "entities", "discontinuous")
 _COLUMNS = ("notes", "tokens", "read", *Fate, "entities", "discontinuous")
-
-
-def say_dropped(dropped: int, share: float, first: Problem, limit: float) -> str:
-    """One sentence on annotations that would be dropped, which are so many in a hundred."""
-    return (
-        f"{dropped:,} of {round(100 * dropped / share):,} annotations ({share:.1f} %) would be dropped, the first"
-        f" ({first.kind}) in {where(first)}: correct them, or raise --max-dropped ({limit:g} %)."
-    )
-
-
-def where(problem: Problem) -> str:
-    return f"{problem.file}, line {problem.line}" if problem.line else problem.file
 
 
 def _counts(fates: Counter[tuple[str, Fate]], labels: Iterable[str]) -> dict[str, int]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from scripts.archives import File
 from scripts.cli import InputError
+from scripts.convert.dropped import say_dropped
 from scripts.convert.formats import FORMATS, conll, detect
 from scripts.convert.formats.columns import ANY, Choice
 from scripts.convert.found import is_pointer, say_found, say_pointer
-from scripts.convert.ledger import say_dropped
 from scripts.corpus.assertions import imply_present
 from scripts.corpus.corpora import CORPORA, check_labels
 from scripts.corpus.note import TO_REVIEW, Note
