@@ -21,7 +21,7 @@ install_extensions()
 GOLD = "gold"  # the span group of all mentions, doc.spans["gold"]
 NOTE_ID = "note_id"  # the key of the note's name in doc.user_data
 # What a DocBin of the corpus or of predictions stores of a token; span groups and user data come with it.
-DOCBIN_ATTRS = ["ENT_IOB", "ENT_TYPE"]
+DOCBIN_ATTRS = ["ENT_IOB", "ENT_TYPE", "ENT_KB_ID"]
 
 
 class Fate(StrEnum):
@@ -38,8 +38,9 @@ class Conversion(NamedTuple):
     """A note as a Doc.
 
     doc (Doc): `doc.ents` holds the kept and realigned mentions, `doc.spans["gold"]` all but the
-        dropped, with the characters of each in its `attrs["fragments"]` and what is said of it in its
-        `attrs["assertions"]`, in the same order. Those of `doc.ents` have it as `ent._.assertion` as well.
+        dropped, with the characters of each in its `attrs["fragments"]`, what is said of it in its
+        `attrs["assertions"]` and its other attributes in `attrs["attributes"]`, in the same order. Those of
+        `doc.ents` have what is said as `ent._.assertion` as well. The concept of either is its `kb_id_`.
     fates (list[Fate]): One for each entity of the note.
     """
 
@@ -96,6 +97,7 @@ def to_doc(nlp: Language, note: Note) -> Conversion:
         attrs={
             "fragments": [[list(fragment) for fragment in entity.fragments] for _, entity in gold],
             "assertions": [entity.assertion for _, entity in gold],
+            "attributes": [[list(pair) for pair in entity.attributes] for _, entity in gold],
         },
         spans=[span for span, _ in gold],
     )
@@ -107,7 +109,7 @@ def _align(doc: Doc, text: str, entity: Entity) -> Span | None:
     envelope = text[entity.start : entity.end]
     start = entity.start + len(envelope) - len(envelope.lstrip())
     end = entity.end - len(envelope) + len(envelope.rstrip())
-    return doc.char_span(start, end, entity.label, alignment_mode="expand") if start < end else None
+    return doc.char_span(start, end, entity.label, entity.kb_id, alignment_mode="expand") if start < end else None
 
 
 def _fates(entities: Sequence[Entity], spans: Sequence[Span | None]) -> list[Fate]:

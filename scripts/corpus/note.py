@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 Fragment = tuple[int, int]
+Attributes = tuple[tuple[str, str], ...]  # names and values
 NOTE, SENTENCE = "note", "sentence"  # what a corpus is divided into
 TO_REVIEW = "ToReview"  # brat's attribute of a mention that somebody is to look at
 
@@ -16,6 +17,8 @@ class Entity(NamedTuple):
     line (int): 1-based line of the annotation file.
     assertion (str): What the note says of it, one of `assertions.VALUES`, "" where nothing is annotated.
     stated (int): How many annotations say so; 0 where it is implied.
+    kb_id (str): The concept that it is normalised to, such as a CUI; "" for none.
+    attributes (Attributes): What else the file says of it, such as ("Action", "Start"), as spelt there.
     """
 
     label: str
@@ -23,6 +26,8 @@ class Entity(NamedTuple):
     line: int
     assertion: str = ""
     stated: int = 0
+    kb_id: str = ""
+    attributes: Attributes = ()
 
     @property
     def start(self) -> int:

@@ -5,9 +5,10 @@ from types import ModuleType
 
 from scripts.archives import File
 from scripts.cli import InputError
-from scripts.convert.formats import brat, con, conll
+from scripts.convert.formats import brat, con, conll, jsonl
 
-FORMATS: dict[str, ModuleType] = {"con": con, "brat": brat, "conll": conll}
+# A file is of the first format that recognises it.
+FORMATS: dict[str, ModuleType] = {"con": con, "brat": brat, "jsonl": jsonl, "conll": conll}
 
 
 def detect(files: Sequence[File]) -> str:
@@ -15,7 +16,8 @@ def detect(files: Sequence[File]) -> str:
 
     RAISES (InputError): None of the formats is there, or more than one.
     """
-    found = [name for name, format in FORMATS.items() if any(map(format.recognises, files))]
+    formats = {next((name for name, format in FORMATS.items() if format.recognises(file)), "") for file in files}
+    found = [name for name in FORMATS if name in formats]
     if len(found) == 1:
         return found[0]
     raise InputError(
