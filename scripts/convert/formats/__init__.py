@@ -5,10 +5,17 @@ from types import ModuleType
 
 from scripts.archives import File
 from scripts.cli import InputError
-from scripts.convert.formats import brat, con, conll, jsonl
+from scripts.convert.formats import bioc, brat, con, conll, jsonl, pubtator
 
 # A file is of the first format that recognises it.
-FORMATS: dict[str, ModuleType] = {"con": con, "brat": brat, "jsonl": jsonl, "conll": conll}
+FORMATS: dict[str, ModuleType] = {
+    "con": con,
+    "brat": brat,
+    "jsonl": jsonl,
+    "pubtator": pubtator,
+    "bioc": bioc,
+    "conll": conll,
+}
 
 
 def detect(files: Sequence[File]) -> str:

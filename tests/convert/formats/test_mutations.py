@@ -14,6 +14,8 @@ from tests.cases import case
 ROUNDS = 2_000
 SEEDS = {
     "jsonl": ("jsonl-doccano", "jsonl-medner", "json-spacy-v2", "json-label-studio"),
+    "pubtator": ("pubtator",),
+    "bioc": ("bioc-xml", "bioc-json"),
 }
 PIECES = (b"\0", b"\n", b"\r\n", b"\t", b" ", b"|", b"<", b">", b"&", b"]]>", b'"', b"{", b"[", b"-1", b"9" * 5000,
           b"\xff", b"\xef\xbb\xbf", b"\\ud800", b"\xed\xa0\x80", b"null", b"/", b"#")  # fmt: skip
