@@ -5,12 +5,13 @@ from types import ModuleType
 
 from scripts.archives import File
 from scripts.cli import InputError
-from scripts.convert.formats import bioc, brat, con, conll, jsonl, pubtator
+from scripts.convert.formats import a1, bioc, brat, con, conll, jsonl, pubtator
 
 # A file is of the first format that recognises it.
 FORMATS: dict[str, ModuleType] = {
     "con": con,
     "brat": brat,
+    "a1": a1,
     "jsonl": jsonl,
     "pubtator": pubtator,
     "bioc": bioc,

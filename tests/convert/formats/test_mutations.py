@@ -14,6 +14,7 @@ from tests.cases import case
 ROUNDS = 2_000
 SEEDS = {
     "jsonl": ("jsonl-doccano", "jsonl-medner", "json-spacy-v2", "json-label-studio"),
+    "a1": ("brat-a1-a2",),
     "pubtator": ("pubtator",),
     "bioc": ("bioc-xml", "bioc-json"),
 }
