@@ -1,15 +1,15 @@
 """Mentions by character offsets: held against their quotes, in the way of counting that reproduces these."""
 
 import html
-from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from scripts.convert.formats.counting import Counting, Located, find_counting
+from scripts.convert.formats.quotes import is_quoted
 from scripts.corpus.note import Attributes, Entity, Fragment, Problem
 
 MISMATCH = "quote does not match its offsets"
 _MOST_DIGITS = 12  # of a number of characters
-_Widths = Callable[[str], Iterable[int]]
 
 
 class Stated(NamedTuple):
@@ -43,13 +43,12 @@ def place(
         that are known for careless quotes, and whose official scores go by offsets alone.
     RETURNS (tuple): A mention or None for each of those stated, and what was wrong.
     """
-    problems = []
-    index = _choose_counting(text, mentions)
-    if index:
-        problems.append(Problem(file, 0, f"offsets that count {index.name}"))
-    placed = [_place(text, mention, index, file) for mention in mentions]
+    quoted = [mention for mention in mentions if mention.quote is not None]
+    counting, _ = find_counting(text, lambda way: [_locate(text, mention, way) for mention in quoted], len(quoted))
+    problems = [Problem(file, 0, f"offsets count {counting.name}")] if counting.name else []
+    placed = [_place(text, mention, counting, file) for mention in mentions]
     wrong = sum(problem is not None and problem.kind == MISMATCH for _, problem in placed)
-    keep = trusted and 2 * wrong < sum(mention.quote is not None for mention in mentions)
+    keep = trusted and 2 * wrong < len(quoted)
     entities: list[Entity | None] = []
     for entity, problem in placed:
         lost = problem is not None and not (keep and problem.kind == MISMATCH)
@@ -76,65 +75,13 @@ def is_written(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-class _Index(NamedTuple):
-    """Where in the text stands what a way of counting numbers."""
-
-    name: str
-    places: dict[int, int]
-
-
-def _choose_counting(text: str, mentions: Sequence[Stated]) -> _Index | None:
-    """RETURNS (_Index | None): None if offsets count the characters as stored."""
-    quoted = [mention for mention in mentions if mention.quote is not None and mention.fragments]
-    best, index = sum(_fits(text, mention, None) for mention in quoted), None
-    for name, widths in _COUNTINGS.items():
-        if best == len(quoted):
-            break
-        other = _index(name, text, widths)
-        fits = sum(_fits(text, mention, other) for mention in quoted) if other else 0
-        if fits > best:
-            best, index = fits, other
-    return index
+def _locate(text: str, mention: Stated, counting: Counting) -> Located:
+    """Where a mention is; None if its quote is not there."""
+    located = counting.locate(mention.fragments) if _is_forward(mention) else None
+    return located if located and _is_quoted(text, located, mention.quote or "") else None
 
 
-def _index(name: str, text: str, widths: _Widths) -> _Index | None:
-    ends = [0, *accumulate(widths(text))]
-    if len(ends) == ends[-1] + 1:  # each character counts once
-        return None
-    places: dict[int, int] = {}
-    for place, counted in enumerate(ends):
-        places.setdefault(counted, place)
-    return _Index(name, places)
-
-
-def _line_ends_as_one(text: str) -> Iterable[int]:
-    return (text[i : i + 2] != "\r\n" for i in range(len(text)))
-
-
-def _line_ends_as_two(text: str) -> Iterable[int]:
-    return (2 if character == "\n" and text[i - 1 : i] != "\r" else 1 for i, character in enumerate(text))
-
-
-_COUNTINGS: dict[str, _Widths] = {
-    "line ends as one character": _line_ends_as_one,
-    "line ends as two characters": _line_ends_as_two,
-    "UTF-16 units": lambda text: (1 + (character > "\uffff") for character in text),
-    "UTF-8 bytes": lambda text: (len(character.encode("utf8", "replace")) for character in text),
-}
-
-
-def _fits(text: str, mention: Stated, index: _Index | None) -> bool:
-    fragments = _translate(text, mention.fragments, index)
-    return bool(fragments) and _same(text, fragments, mention.quote or "")
-
-
-def _translate(text: str, fragments: Sequence[Fragment], index: _Index | None) -> tuple[Fragment, ...]:
-    """Offsets of the text; () where it has none of them."""
-    found = [tuple(index.places.get(end, -1) if index else end for end in fragment) for fragment in fragments]
-    return tuple((start, end) for start, end in found) if all(0 <= s < e <= len(text) for s, e in found) else ()
-
-
-def _place(text: str, mention: Stated, index: _Index | None, file: str) -> tuple[Entity | None, Problem | None]:
+def _place(text: str, mention: Stated, counting: Counting, file: str) -> tuple[Entity | None, Problem | None]:
     def dropped(kind: str) -> tuple[None, Problem]:
         return None, Problem(file, mention.line, kind, mention.label if is_written(mention.label) else "", 1)
 
@@ -143,27 +90,25 @@ def _place(text: str, mention: Stated, index: _Index | None, file: str) -> tuple
         return dropped("no label that can be read")
     if not mention.fragments:
         return dropped("no offsets that can be read")
-    if any(start >= end for start, end in mention.fragments):
+    if not _is_forward(mention):
         return dropped("empty or reversed offsets")
-    fragments = _translate(text, mention.fragments, index)
-    if not fragments:
+    located = counting.locate(mention.fragments)
+    if not located:
         return dropped("offset beyond the text")
-    entity = Entity(
-        mention.label, tuple(sorted(fragments)), mention.line, kb_id=mention.kb_id, attributes=mention.attributes
-    )
-    if mention.quote is not None and not _same(text, fragments, mention.quote):
+    fragments = tuple(sorted(located))
+    entity = Entity(mention.label, fragments, mention.line, kb_id=mention.kb_id, attributes=mention.attributes)
+    if mention.quote is not None and not _is_quoted(text, located, mention.quote):
         return entity, Problem(file, mention.line, MISMATCH, mention.label, 1)
     return entity, None
 
 
-def _same(text: str, fragments: Sequence[Fragment], quote: str) -> bool:
-    """Whether a quote has the words of a mention, or those from its first character to its last."""
-    words = _squeeze(" ".join(text[start:end] for start, end in fragments))
-    whole = text[fragments[0][0] : max(end for _, end in fragments)]
-    return _squeeze(quote) in (words, _squeeze(html.unescape(words)), _squeeze(whole)) or (
-        _squeeze(html.unescape(quote)) == words or _squeeze(quote, "") == _squeeze(words, "")
-    )
+def _is_forward(mention: Stated) -> bool:
+    return bool(mention.fragments) and all(start < end for start, end in mention.fragments)
 
 
-def _squeeze(text: str, blank: str = " ") -> str:
-    return blank.join(text.lower().split())
+def _is_quoted(text: str, located: Sequence[Fragment], quote: str) -> bool:
+    """Whether a quote has the words of a mention, or all from its first character on; case does not count."""
+    whole = text[min(start for start, _ in located) : max(end for _, end in located)].lower()
+    parts, quote = [text[start:end].lower() for start, end in located], quote.lower()
+    # An attribute of XML has & where a CDATA section has &amp;
+    return any(is_quoted(words, quote) for words in (parts, [whole], [html.unescape(part) for part in parts]))

@@ -48,6 +48,6 @@ def test_problems_name_the_file_and_its_line():
 
 def test_a_file_without_a_partner_is_reported_or_left_out():
     files = [file("n.txt", TEXT), file("n.a1", GIVEN), file("m.a2", GIVEN)]
-    with pytest.raises(InputError, match="m.ann has no text file"):
+    with pytest.raises(InputError, match=r"m.ann has no text file"):
         list(a1.read(files))
     assert [note.id for note in a1.read(files, skip_unpaired=True)] == ["n"]

@@ -1,4 +1,4 @@
-"""BioC in XML and JSON: passages where their offsets say, sentences, concepts, offsets that count otherwise."""
+"""BioC in XML and JSON: passages where their offsets say, sentences, concepts, offsets count otherwise."""
 
 import json
 from functools import cache
@@ -87,7 +87,7 @@ def test_offsets_that_count_bytes_are_told_by_the_quotes():
     assert note.text.split() == [*first.split(), *second.split()]
     assert [note.text[: entity.start].count("pain") for entity in note.entities] == [0, 1]
     assert quoted(note) == [("Disease", "fever"), ("Disease", "pain")]
-    assert problems(note) == [(0, "offsets that count UTF-8 bytes", 0)] * 2
+    assert problems(note) == [(0, "offsets count UTF-8 bytes", 0)] * 2
 
 
 def test_sentences_make_a_passage():

@@ -1,4 +1,4 @@
-"""Notes in JSON: every tool's keys, what is left out, offsets that count otherwise, values that are no notes."""
+"""Notes in JSON: every tool's keys, what is left out, offsets count otherwise, values that are no notes."""
 
 import json
 from typing import Any
@@ -254,7 +254,7 @@ def test_offsets_that_count_otherwise_are_told_by_the_quotes(text, counted, name
     ents = [span(counted(text[:at]), counted(text[: at + 5]), "x", text="fever") for at in (first, second)]
     note = read_one({"text": text, "ents": ents})
     assert [entity.fragments for entity in note.entities] == [((first, first + 5),), ((second, second + 5),)]
-    assert problems(note) == [(0, f"offsets that count {name}", 0)]
+    assert problems(note) == [(0, f"offsets count {name}", 0)]
 
 
 def test_a_quote_that_is_elsewhere_is_not_looked_for():
