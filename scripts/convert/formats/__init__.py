@@ -5,13 +5,28 @@ from types import ModuleType
 
 from scripts.archives import File
 from scripts.cli import InputError
-from scripts.convert.formats import a1, bioc, brat, con, conll, i2b2_2012, i2b2_2014, i2b2_2014_risk, jsonl, pubtator
+from scripts.convert.formats import (
+    a1,
+    bioc,
+    brat,
+    con,
+    conll,
+    i2b2_2006,
+    i2b2_2009,
+    i2b2_2012,
+    i2b2_2014,
+    i2b2_2014_risk,
+    jsonl,
+    pubtator,
+)
 
 # A file is of the first format that recognises it.
 FORMATS: dict[str, ModuleType] = {
     "con": con,
     "brat": brat,
     "a1": a1,
+    "i2b2-2006": i2b2_2006,
+    "i2b2-2009": i2b2_2009,
     "i2b2-2012": i2b2_2012,
     "i2b2-2014-risk": i2b2_2014_risk,
     "i2b2-2014": i2b2_2014,

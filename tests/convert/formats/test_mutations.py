@@ -15,6 +15,8 @@ ROUNDS = 2_000
 SEEDS = {
     "jsonl": ("jsonl-doccano", "jsonl-medner", "json-spacy-v2", "json-label-studio"),
     "a1": ("brat-a1-a2",),
+    "i2b2-2006": ("i2b2-2006",),
+    "i2b2-2009": ("i2b2-2009",),
     "i2b2-2012": ("i2b2-2012",),
     "i2b2-2014": ("xml-i2b2-2014",),
     "i2b2-2014-risk": ("i2b2-2014-risk",),
