@@ -17,6 +17,8 @@ from scripts.convert.formats import (
     i2b2_2014,
     i2b2_2014_risk,
     jsonl,
+    n2c2_2019,
+    n2c2_2022_1,
     pubtator,
 )
 
@@ -30,6 +32,8 @@ FORMATS: dict[str, ModuleType] = {
     "i2b2-2012": i2b2_2012,
     "i2b2-2014-risk": i2b2_2014_risk,
     "i2b2-2014": i2b2_2014,
+    "n2c2-2019": n2c2_2019,
+    "n2c2-2022-1": n2c2_2022_1,
     "jsonl": jsonl,
     "pubtator": pubtator,
     "bioc": bioc,

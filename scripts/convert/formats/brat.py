@@ -3,7 +3,8 @@
 Offsets count the code points of the stored text, carriage returns and a byte-order mark included, unless another way
 of counting gives more quotes; a discontinuous mention has several fragments. Text-bound annotations (T lines) are read,
 and attributes (A or M lines) that state an assertion of one, or of an event (E lines) whose trigger it is, or that mark
-a mention as doubtful: the note is then not reviewed yet.
+a mention as doubtful: the note is then not reviewed yet. Other attributes and the concept that a mention is normalised
+to (N lines) are kept with it.
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from scripts.archives import File, decode
 from scripts.cli import InputError
+from scripts.convert.formats.attributes import add_attributes
 from scripts.convert.formats.counting import Counting, Located, find_counting
 from scripts.convert.formats.pairs import Pair, pair
 from scripts.convert.formats.quotes import Misplaced, is_quoted, repair
@@ -89,6 +91,8 @@ def _read_note(found: Pair) -> Note:
     attributes = [(line.number, match) for line in lines if (match := _ATTRIBUTE.fullmatch(line.text.split("\n")[0]))]
     triggers = {match[1]: match[2] for line in lines if (match := _TRIGGER.match(line.text))}
     entities, unjoined = join(entities, _read_assertions(attributes, triggers, mentions, entities), file)
+    tags = [line.text.split()[0] for line, entity in zip(bound, read, strict=True) if entity]
+    entities = tuple(add_attributes(entities, [line.text for line in lines], tags))
     split = named_split(found.text.path.parts[:-1])
     to_review = sum(match[1] == TO_REVIEW for _, match in attributes)
     return Note(

@@ -59,8 +59,9 @@ def place(
 
 def number(value: object) -> int | None:
     """A number of characters, as files state it; None if it is none."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal():
-        value = int(value) if len(value.strip()) <= _MOST_DIGITS else None
+    digits = value.strip() if isinstance(value, str) else ""
+    if digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS:
+        value = int(digits)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_MOST_DIGITS else None
 
 

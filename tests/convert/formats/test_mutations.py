@@ -20,6 +20,8 @@ SEEDS = {
     "i2b2-2012": ("i2b2-2012",),
     "i2b2-2014": ("xml-i2b2-2014",),
     "i2b2-2014-risk": ("i2b2-2014-risk",),
+    "n2c2-2019": ("n2c2-2019",),
+    "n2c2-2022-1": ("n2c2-2022-track1",),
     "pubtator": ("pubtator",),
     "bioc": ("bioc-xml", "bioc-json"),
 }
