@@ -19,7 +19,9 @@ from scripts.convert.formats import (
     jsonl,
     n2c2_2019,
     n2c2_2022_1,
+    offset_table,
     pubtator,
+    spacy_docs,
 )
 
 # A file is of the first format that recognises it.
@@ -37,6 +39,8 @@ FORMATS: dict[str, ModuleType] = {
     "jsonl": jsonl,
     "pubtator": pubtator,
     "bioc": bioc,
+    "offset-table": offset_table,
+    "spacy": spacy_docs,
     "conll": conll,
 }
 

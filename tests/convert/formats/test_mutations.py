@@ -22,6 +22,7 @@ SEEDS = {
     "i2b2-2014-risk": ("i2b2-2014-risk",),
     "n2c2-2019": ("n2c2-2019",),
     "n2c2-2022-1": ("n2c2-2022-track1",),
+    "offset-table": ("offset-table",),
     "pubtator": ("pubtator",),
     "bioc": ("bioc-xml", "bioc-json"),
 }
