@@ -11,12 +11,12 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 
 from scripts.annotate.shards import Manifest, Totals
-from scripts.annotate.writers import Writer
 from scripts.cli import Stopped
 from scripts.corpus.failures import failure_of
 from scripts.corpus.pipelines import count_words
 from scripts.corpus.processes import annotate_items, count_chars
 from scripts.corpus.texts import Failure, Text, fingerprint
+from scripts.corpus.writers import Writer
 from scripts.runtime.cut import cut
 
 SHARD_CHARS = 10_000_000  # a shard is kept in memory until it is whole

@@ -22,7 +22,7 @@ from scripts.corpus.texts import Failure
 from scripts.files import LOCK, file_locks, hash_tree, locked, make_folder, size_tree, whole_file, whole_folder
 
 if TYPE_CHECKING:
-    from scripts.annotate.writers import Writer
+    from scripts.corpus.writers import Writer
 
 MANIFEST, ERRORS, SHARDS = "manifest.jsonl", "errors.jsonl", "shards"
 # Settings that older manifests do not have; the rows of these formats had fewer columns then.

@@ -8,7 +8,7 @@ import srsly
 from scripts.annotate import annotation
 from scripts.annotate.annotation import annotate_rest, annotate_shard, describe
 from scripts.annotate.shards import Totals, open_manifest
-from scripts.annotate.writers import WRITERS
+from scripts.corpus.writers import WRITERS
 from scripts.corpus.docs import create_nlp
 from scripts.corpus.texts import Failure, Text
 

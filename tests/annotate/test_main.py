@@ -24,7 +24,7 @@ from spacy.tokens import Doc, DocBin
 from tqdm import tqdm
 
 from scripts.annotate.__main__ import FORMATS, main
-from scripts.annotate.writers import WRITERS
+from scripts.corpus.writers import WRITERS
 from scripts.archives import read_files
 from scripts.convert.formats import brat, conll
 from scripts.corpus.docs import NOTE_ID, create_nlp
@@ -409,7 +409,7 @@ def test_a_note_that_cannot_be_written_is_a_failure(model, tmp_path, monkeypatch
             raise ValueError(text)
         return []
 
-    monkeypatch.setattr("scripts.annotate.writers.ann_lines", refuse)
+    monkeypatch.setattr("scripts.corpus.writers.ann_lines", refuse)
     assert annotate(model, write_notes(tmp_path / "in", 4), tmp_path / "out", "--to", "brat").code == 0
     [error] = errors(tmp_path / "out")
     assert (error["id"], error["reason"]) == ("ward1/n1", "it cannot be written (ValueError)")

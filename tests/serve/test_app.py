@@ -7,7 +7,7 @@ import time
 import pytest
 import spacy
 
-from scripts.annotate.writers import JsonlWriter
+from scripts.corpus.writers import JsonlWriter
 from scripts.corpus.texts import Text
 from scripts.serve import annotator as annotators
 from scripts.serve.guard import HEADERS

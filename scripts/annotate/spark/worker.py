@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 
 from scripts.annotate.annotation import annotate_shard, describe
 from scripts.annotate.shards import Totals
-from scripts.annotate.writers import ParquetWriter
+from scripts.corpus.writers import ParquetWriter
 from scripts.cli import InputError
 from scripts.corpus.jsonl import to_row
 from scripts.corpus.pipelines import load_pipeline

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 
 from scripts import functions  # noqa: F401  (registers our functions)
-from scripts.annotate.writers import WRITERS, BratWriter
+from scripts.corpus.writers import WRITERS, BratWriter
 from scripts.archives import File, read_files
 from scripts.convert.formats import brat, conll
 from scripts.corpus.assertions import VALUES
