@@ -87,9 +87,9 @@ def annotate_here(run: Run, shard_size: int, n_process: int, gpu: int, assertion
     items = begin(read_texts(input, run.columns, unused))
     # Imported here, so that --help does not wait for spaCy and torch.
     from scripts.annotate.annotation import annotate_rest, describe
-    from scripts.corpus.writers import WRITERS
     from scripts.corpus.brat import brat_config
     from scripts.corpus.pipelines import check_confidence, load_pipeline
+    from scripts.corpus.writers import WRITERS
 
     cli.use_gpu(gpu)
     nlp = load_pipeline(run.model)

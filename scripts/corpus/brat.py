@@ -2,13 +2,16 @@
 
 import hashlib
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import count
 from pathlib import PurePosixPath
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from scripts.corpus.note import TO_REVIEW, Fragment
+from scripts.corpus.docs import GOLD
+from scripts.corpus.mentions import written_mentions
+from scripts.corpus.note import NO_VOCABULARY, TO_REVIEW, Fragment
 from scripts.corpus.pipelines import find_given
 
 ASSERTION = "Assertion"  # the attribute's name in brat
@@ -24,19 +27,24 @@ def ann_lines(text: str, doc: Doc, doubtful: Container[Span] = ()) -> Iterator[s
     doubtful (Container[Span]): Those of `doc.ents` to be marked for whoever reviews them.
     RAISES (ValueError): A mention is nothing but blanks, which brat cannot hold.
     """
-    marks = 0
-    for number, ent in enumerate(doc.ents, start=1):
-        fragments = list(cut_lines(text, (ent.start_char, ent.end_char)))
+    mentions = written_mentions(doc)
+    more = count(len(mentions) + 1)  # numbers of the attributes that are not assertions
+    for number, mention in enumerate(mentions, start=1):
+        ent = mention.span
+        fragments = [part for fragment in mention.fragments for part in cut_lines(text, fragment)]
         if not fragments:
             raise ValueError("a mention of blanks")
         offsets = ";".join(f"{start} {end}" for start, end in fragments)
         quote = " ".join(text[start:end] for start, end in fragments)
         yield f"T{number}\t{brat_type(ent.label_)} {offsets}\t{quote}"
-        if ent._.assertion:
-            yield f"A{number}\t{ASSERTION} T{number} {brat_type(ent._.assertion)}"
+        if mention.assertion:
+            yield f"A{number}\t{ASSERTION} T{number} {brat_type(mention.assertion)}"
         if ent in doubtful:
-            marks += 1
-            yield f"A{len(doc.ents) + marks}\t{TO_REVIEW} T{number}"
+            yield f"A{next(more)}\t{TO_REVIEW} T{number}"
+        for name, value in mention.attributes:
+            yield f"A{next(more)}\t{brat_type(name)} T{number} {' '.join(value.split())}".rstrip()
+        if ent.kb_id_ and GOLD in doc.spans:
+            yield f"N{number}\tReference T{number} {brat_concept(ent.kb_id_)}\t{quote}"
         if ent._.confidence is not None:
             yield f"#{number}\tAnnotatorNotes T{number}\tconfidence {ent._.confidence:.3f}"
 
@@ -60,15 +68,29 @@ def brat_type(label: str) -> str:
     return re.sub(r"\s+", "_", label)
 
 
+def brat_concept(kb_id: str) -> str:
+    """A concept with the vocabulary that brat needs before it, where its own name has none."""
+    named = re.match(r"[^\s:]+:\S", kb_id) and not kb_id.startswith(f"{NO_VOCABULARY}:")
+    return " ".join((kb_id if named else f"{NO_VOCABULARY}:{kb_id}").split())
+
+
 def brat_config(nlp: Language, for_review: bool = False) -> str:
     """The annotation.conf without which brat does not know the labels and the assertions of a pipeline.
 
     for_review (bool): Whether mentions may be marked as doubtful.
     """
-    types, values = _names(nlp, "doc.ents"), _names(nlp, "span._.assertion")
-    attributes = [f"{ASSERTION}\tArg:<ENTITY>, Value:{'|'.join(values)}"] if values else []
-    attributes += [f"{TO_REVIEW}\tArg:<ENTITY>"] if for_review else []
-    return "\n".join(["[entities]", *types, "", "[relations]", "", "[events]", "", "[attributes]", *attributes, ""])
+    values = {ASSERTION: _names(nlp, "span._.assertion")}
+    return write_config(_names(nlp, "doc.ents"), values | ({TO_REVIEW: []} if for_review else {}))
+
+
+def write_config(types: Iterable[str], attributes: Mapping[str, Iterable[str]]) -> str:
+    """An annotation.conf of these types, and of these attributes with their values; one without is there or not."""
+    lines = [
+        f"{name}\tArg:<ENTITY>" + (f", Value:{'|'.join(values)}" if values else "")
+        for name, values in attributes.items()
+        if values or name != ASSERTION
+    ]
+    return "\n".join(["[entities]", *types, "", "[relations]", "", "[events]", "", "[attributes]", *lines, ""])
 
 
 def _names(nlp: Language, assigned: str) -> list[str]:

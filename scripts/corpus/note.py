@@ -7,6 +7,8 @@ Attributes = tuple[tuple[str, str], ...]  # names and values
 NOTE, SENTENCE = "note", "sentence"  # what a corpus is divided into
 TO_REVIEW = "ToReview"  # brat's attribute of a mention that somebody is to look at
 
+NO_VOCABULARY = "KB"  # brat's vocabulary of a concept whose name has none
+
 
 class Entity(NamedTuple):
     """One annotated mention of a concept.

@@ -1,8 +1,9 @@
-"""Export a converted corpus as CoNLL text for other tools.
+"""Export a converted corpus for other tools: as CoNLL text, brat pairs, JSON Lines, or i2b2 concepts.
 
-python -m scripts.export corpus/sample exports/sample
+python -m scripts.export corpus/sample exports/sample --to brat
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -10,31 +11,48 @@ import typer
 from wasabi import msg
 
 from scripts import cli
-from scripts.corpus.conll import rows
+from scripts.cli import InputError
 from scripts.corpus.split import SPLITS
 from scripts.files import whole_folder
+
+FORMATS = ("conll", "brat", "jsonl", "con")
 
 
 def main(
     corpus: Annotated[Path, typer.Argument(help="Folder of a converted corpus")],
-    output: Annotated[Path, typer.Argument(help="Folder for train.conll, dev.conll, test.conll")],
-    assertions: Annotated[bool, typer.Option("--assertions", help="Add a column of the mentions' assertions")] = False,
+    output: Annotated[Path, typer.Argument(help="Folder for a file or a folder of each part")],
+    to: Annotated[str, typer.Option(help=", ".join(FORMATS))] = FORMATS[0],
+    assertions: Annotated[bool, typer.Option("--assertions", help="Of conll: a column of the assertions")] = False,
 ) -> None:
-    """Write token and IOB2 tag a line, a blank line after each line of a note, -DOCSTART- before it."""
+    """Write the parts of CORPUS in another format, and say what that cannot hold."""
+    check_options(to, assertions)
     # Imported here, so that --help does not wait for spaCy and torch.
     import spacy
     from tqdm import tqdm
 
-    from scripts.corpus.docs import NOTE_ID, read_docs
+    from scripts.corpus.docs import read_docs
+    from scripts.export.parts import write_config, write_part
 
-    vocab = spacy.blank("en").vocab
+    vocab, losses, docs = spacy.blank("en").vocab, Counter[str](), []
     with whole_folder(output) as folder:
         for split in SPLITS:
-            docs = read_docs(corpus / f"{split}.spacy", vocab)
-            with (folder / f"{split}.conll").open("w", encoding="utf8", newline="") as file:
-                for doc in tqdm(docs, desc=f"Exporting {split}", unit="note"):
-                    file.writelines(f"{row}\n" for row in rows(doc, doc.user_data[NOTE_ID], assertions))
+            part = read_docs(corpus / f"{split}.spacy", vocab)
+            bar = tqdm(part, desc=f"Exporting {split}", unit="note")
+            losses += write_part(bar, folder / split, to, assertions)
+            docs += part if to == "brat" else []
+        if docs:
+            write_config(docs, folder)
+    for what, count in losses.items():
+        msg.warn(f"{count:,} {what}: {to} cannot hold them")
     msg.good(f"Exported {corpus} to {output}")
+
+
+def check_options(to: str, assertions: bool) -> None:
+    """RAISES (InputError): There is no such format, or it has no column of assertions."""
+    if to not in FORMATS:
+        raise InputError(f"No format is called '{to}': there are {', '.join(FORMATS)}.")
+    if assertions and to != "conll":
+        raise InputError(f"--assertions adds a column to conll; {to} holds assertions without it: leave it out.")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import srsly
 from scripts.annotate import annotation
 from scripts.annotate.annotation import annotate_rest, annotate_shard, describe
 from scripts.annotate.shards import Totals, open_manifest
-from scripts.corpus.writers import WRITERS
 from scripts.corpus.docs import create_nlp
 from scripts.corpus.texts import Failure, Text
+from scripts.corpus.writers import WRITERS
 
 
 @pytest.fixture

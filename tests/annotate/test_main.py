@@ -24,10 +24,10 @@ from spacy.tokens import Doc, DocBin
 from tqdm import tqdm
 
 from scripts.annotate.__main__ import FORMATS, main
-from scripts.corpus.writers import WRITERS
 from scripts.archives import read_files
 from scripts.convert.formats import brat, conll
 from scripts.corpus.docs import NOTE_ID, create_nlp
+from scripts.corpus.writers import WRITERS
 from tests.commands import Done, assert_fails, run
 from tests.helpers import tar_of, write_files, zip_of
 from tests.paths import ROOT

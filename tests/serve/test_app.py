@@ -7,8 +7,8 @@ import time
 import pytest
 import spacy
 
-from scripts.corpus.writers import JsonlWriter
 from scripts.corpus.texts import Text
+from scripts.corpus.writers import JsonlWriter
 from scripts.serve import annotator as annotators
 from scripts.serve.guard import HEADERS
 from scripts.serve.limits import Limits

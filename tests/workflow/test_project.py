@@ -159,7 +159,7 @@ def test_no_half_written_output_is_left(workflow):
 
 
 def test_the_exported_corpus_reads_back_to_the_same_mentions(workflow, tmp_path):
-    done = workflow.run("-m", "spacy", "project", "run", "export-conll", ".")
+    done = workflow.run("-m", "spacy", "project", "run", "export", ".")
     assert done.returncode == 0, done.stdout
     done = workflow.run("-m", "scripts.convert", "again", "exports/sample", str(tmp_path / "again"))
     assert done.returncode == 0, done.stdout

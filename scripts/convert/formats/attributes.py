@@ -6,14 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from scripts.corpus.note import TO_REVIEW, Attributes, Entity
+from scripts.corpus.note import NO_VOCABULARY, TO_REVIEW, Attributes, Entity
 
 _ATTRIBUTE = re.compile(r"[AM]\S*\t\s*(\S+)(?:\s+(\S+)(?:\s+(\S.*?))?)?\s*")
 _CONCEPT = re.compile(r"N\S*\t\s*\S+\s+(\S+)\s+([^\s:]+):([^\t]*?)\s*(?:\t.*)?", re.DOTALL)
 _TRIGGER = re.compile(r"(E\S*)\t\S+?:(T\S*)")
 _OURS = ("Assertion", TO_REVIEW)  # read elsewhere
-# Vocabularies whose names say no more than the concept itself, as they are written for concepts without one
-NO_VOCABULARY = "KB"
 
 
 def add_attributes(entities: Sequence[Entity], lines: Sequence[str], tags: Sequence[str]) -> list[Entity]:
