@@ -32,6 +32,7 @@ def main(
     output: Annotated[Path, typer.Argument(help="Folder for train.spacy, dev.spacy, test.spacy, conversion.json")],
     format: Annotated[str, typer.Option(help=f"auto, {', '.join(FORMATS)}")] = "auto",
     max_dropped: Annotated[float, typer.Option(help="Fail if more annotations are dropped, in %")] = 1.0,
+    labels: Annotated[str, typer.Option(help="type or group, where a format has both")] = "",
     skip_unpaired: Annotated[bool, typer.Option(help="Leave files without a partner out")] = False,
     token_column: Annotated[str, typer.Option(help="Column of the tokens in CoNLL text: number or name")] = "",
     tag_column: Annotated[str, typer.Option(help="Column of the tags in CoNLL text: number or name")] = "",
@@ -46,7 +47,7 @@ def main(
     files = read_corpus(corpus, source)
     format = choose_format(corpus, format, files)
     chosen = choose_annotations(format, files, annotations)
-    read = read_notes(corpus, format, chosen, skip_unpaired, Choice(token_column, tag_column))
+    read = read_notes(corpus, format, chosen, skip_unpaired, labels, Choice(token_column, tag_column))
     check_kind(read, max_dropped)
     reviewed = leave_out_unreviewed(read)
     notes, copies = divide(reviewed, drop_copies)

@@ -8,7 +8,7 @@ from typing import Any
 from scripts.archives import File
 from scripts.cli import InputError
 from scripts.convert.dropped import say_dropped
-from scripts.convert.formats import FORMATS, conll, detect
+from scripts.convert.formats import FORMATS, choose_labels, detect
 from scripts.convert.formats.columns import ANY, Choice
 from scripts.convert.found import is_pointer, say_found, say_pointer
 from scripts.corpus.assertions import imply_present
@@ -55,19 +55,20 @@ def choose_annotations(format: str, files: Sequence[File], folder: str) -> list[
 
 
 def read_notes(
-    corpus: str, format: str, files: Sequence[File], skip_unpaired: bool, choice: Choice = ANY
+    corpus: str, format: str, files: Sequence[File], skip_unpaired: bool, labels: str = "", choice: Choice = ANY
 ) -> list[Note]:
     """All notes of a corpus, without the mentions whose label a known corpus does not have.
 
+    labels (str): Which labels mentions have, where the format has several; "" for those that are usual.
     choice (Choice): The columns of CoNLL text to read.
     RAISES (InputError): There are none, two have one name, or a file cannot be read.
     """
+    options: dict[str, Any] = {**choose_labels(format, labels)}
     if format == "conll":
-        notes = list(conll.read(files, skip_unpaired, choice, cut=True))
+        options |= {"choice": choice, "cut": True}
     elif choice != ANY:
         raise InputError(f"--token-column and --tag-column are for CoNLL text, but the notes are read as {format}.")
-    else:
-        notes = list(FORMATS[format].read(files, skip_unpaired))
+    notes = list(FORMATS[format].read(files, skip_unpaired, **options))
     if not notes:
         raise InputError(say_found(files, [format]))
     seen: dict[str, str] = {}

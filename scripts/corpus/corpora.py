@@ -13,6 +13,23 @@ CONCEPTS_2010 = frozenset({"problem", "test", "treatment"})
 CONCEPTS_2011 = CONCEPTS_2010 | {"person", "pronoun"}
 NEVER_IN_NAMES = '/\\$"'  # the latter two: weasel 1.0 puts them into JSON unescaped
 MEDICATIONS = frozenset({"ADE", "Dosage", "Drug", "Duration", "Form", "Frequency", "Reason", "Route", "Strength"})
+IDENTIFIERS_2006 = frozenset({"AGE", "DATE", "DOCTOR", "HOSPITAL", "ID", "LOCATION", "PATIENT", "PHONE"})
+# Types and the groups of them, of which --labels chooses
+IDENTIFIERS_2014 = frozenset(
+    {
+        *("NAME", "PATIENT", "DOCTOR", "USERNAME", "PROFESSION", "AGE", "DATE", "OTHER"),
+        *("LOCATION", "ROOM", "DEPARTMENT", "HOSPITAL", "ORGANIZATION", "STREET", "CITY", "STATE", "COUNTRY", "ZIP"),
+        *("LOCATION-OTHER", "CONTACT", "PHONE", "FAX", "EMAIL", "URL", "IPADDR", "ID", "SSN", "MEDICALRECORD"),
+        *("HEALTHPLAN", "ACCOUNT", "LICENSE", "VEHICLE", "DEVICE", "BIOID", "IDNUM"),
+    }
+)
+RISKS_2014 = frozenset(
+    {"CAD", "DIABETES", "FAMILY_HIST", "HYPERLIPIDEMIA", "HYPERTENSION", "MEDICATION", "OBESE", "SMOKER"}
+)
+EVENTS_2012 = frozenset({"EVENT", "CLINICAL_DEPT", "EVIDENTIAL", "OCCURRENCE", "PROBLEM", "TEST", "TREATMENT"})
+TIMES_2012 = frozenset({"TIMEX3", "DATE", "DURATION", "FREQUENCY", "TIME"})
+FIELDS_2009 = frozenset({"m", "do", "mo", "f", "du", "r"})
+EVENTS_2022 = frozenset({"Disposition", "NoDisposition", "Undetermined", "Drug"})
 
 
 class Corpus(NamedTuple):
@@ -20,9 +37,9 @@ class Corpus(NamedTuple):
 
     folder (str): Where it lies below the assets.
     format (str): A key of FORMATS.
-    labels (frozenset[str]): All its labels.
+    labels (frozenset[str]): All its labels; empty where they are not known.
     archives (tuple[str, ...]): The archives of the release, by name without suffix (a folder of that
-        name does as well); empty where the folder itself holds the notes.
+        name does as well), other names of one after a `|`; empty where the folder itself holds the notes.
     licence (str): Under what terms the notes, and so the models trained on them, stand.
     open (bool): Whether these let anyone show the notes and share the models.
     """
@@ -50,6 +67,56 @@ CORPORA = {
         CONCEPTS_2011,
         ("i2b2_Beth_Train_Release", "i2b2_Partners_Train_Release", "Task_1C"),
     ),
+    "i2b2-2006": Corpus(
+        "n2c2",
+        "i2b2-2006",
+        IDENTIFIERS_2006,
+        (
+            "deid_surrogate_train_all_version2|1B deid_surrogate_train_all_version2_CORRECTED",
+            "deid_surrogate_test_all_groundtruth_version2",
+        ),
+    ),
+    "i2b2-2009": Corpus(
+        "n2c2",
+        "i2b2-2009",
+        FIELDS_2009,
+        (
+            "train.test.released.8.17.09",
+            "training.sets.released",
+            "training.ground.truth.01.06.11.2009|training.ground.truth",
+            "annotations_ground_truth",
+        ),
+    ),
+    "i2b2-2012": Corpus(
+        "n2c2",
+        "i2b2-2012",
+        EVENTS_2012 | TIMES_2012,
+        ("2012-07-15.original-annotation.release", "2012-08-23.test-data.groundtruth"),
+    ),
+    "i2b2-2014": Corpus(
+        "n2c2",
+        "i2b2-2014",
+        IDENTIFIERS_2014,
+        (
+            "training-PHI-Gold-Set1|2014_training-PHI-Gold-Set1",
+            "training-PHI-Gold-Set2|2014_training-PHI-Gold-Set2",
+            "testing-PHI-Gold-fixed|2014_testing-PHI-Gold-fixed",
+        ),
+    ),
+    "i2b2-2014-risk": Corpus(
+        "n2c2",
+        "i2b2-2014-risk",
+        RISKS_2014,
+        (
+            "training-RiskFactors-Complete-Set1",
+            "training-RiskFactors-Complete-Set2",
+            "testing-RiskFactors-Complete",
+        ),
+    ),
+    # Of these not all archives are known by name: whatever lies in the folder is read.
+    "n2c2-2019": Corpus("n2c2/2019", "n2c2-2019", frozenset({"concept"})),
+    "n2c2-2022-1": Corpus("n2c2/2022-1", "n2c2-2022-1", EVENTS_2022),
+    "n2c2-2022-2": Corpus("n2c2/2022-2", "brat", frozenset()),
     "n2c2-2018": Corpus("n2c2", "brat", MEDICATIONS, ("training_20180910", "gold-standard-test-data")),
 }
 
@@ -81,24 +148,26 @@ def check_name(corpus: str) -> None:
 
 
 def check_labels(note: Note, labels: frozenset[str]) -> Note:
-    """The note without the mentions whose label its corpus does not have; each becomes a problem."""
-    unknown = [entity for entity in note.entities if entity.label not in labels]
+    """The note without the mentions whose label its corpus does not have, if its labels are known; each a problem."""
+    unknown = [entity for entity in note.entities if labels and entity.label not in labels]
     problems = [Problem(note.file, entity.line, "unknown label", entity.label, 1) for entity in unknown]
     of_dropped = [problem for entity in unknown for problem in problems_of_dropped(entity, note.file)]
-    entities = tuple(entity for entity in note.entities if entity.label in labels)
+    entities = tuple(entity for entity in note.entities if not labels or entity.label in labels)
     return note._replace(entities=entities, problems=(*note.problems, *problems, *of_dropped))
 
 
 def _find_archive(name: str, folder: Path, archive: str) -> Path:
+    names = archive.split("|")
+
     def matches() -> Iterator[Path]:
         for path in sorted(folder.rglob("*")):
-            if archive_stem(path.name) == archive and (path.is_dir() or path.name != archive):
+            if archive_stem(path.name) in names and (path.is_dir() or path.name not in names):
                 yield path
 
     found = sorted(matches(), key=lambda path: (path.is_dir(), len(path.parts)))
     if found:
         return found[0]
     raise InputError(
-        f"{folder} has no {archive} (.tar.gz, .tgz or .zip): put the archive of {name} there as"
+        f"{folder} has no {names[0]} (.tar.gz, .tgz or .zip): put the archive of {name} there as"
         " downloaded from the n2c2 portal."
     )

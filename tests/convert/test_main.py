@@ -14,6 +14,7 @@ from spacy.tokens import DocBin
 
 from scripts.convert.__main__ import main
 from scripts.corpus.docs import GOLD
+from scripts.corpus.split import SPLITS
 from tests.commands import Done, assert_fails, run
 from tests.helpers import open_corpus
 from tests.paths import ROOT
@@ -273,3 +274,30 @@ def test_names_with_control_characters_are_escaped_in_messages_and_the_ledger(tm
     assert_fails(orphan, "orphanx\\x1b]0;owned", without=tmp_path / "other")
     for printed in (done.output, orphan.output):
         assert not re.search(r"\x1b(?!\[[0-9;]*m)", printed) and "\x07" not in printed
+
+
+def test_labels_are_chosen_where_a_format_has_several(tmp_path):
+    tag = '<NAME id="P0" start="4" end="9" text="Quill" TYPE="PATIENT" comment="" />'
+    for split in SPLITS:
+        (tmp_path / "in" / split).mkdir(parents=True)
+        content = f"<deIdi2b2><TEXT>Ms. Quill, {split}</TEXT><TAGS>{tag}</TAGS></deIdi2b2>"
+        (tmp_path / "in" / split / f"{split}-01.xml").write_text(content)
+    for options, label in (((), "PATIENT"), (("--labels", "type"), "PATIENT"), (("--labels", "group"), "NAME")):
+        done = convert("mine", tmp_path / "in", tmp_path / "out", *options)
+        assert done.code == 0, done.output
+        assert [ent.label_ for doc in read_docs(tmp_path / "out" / "test.spacy") for ent in doc.ents] == [label]
+    for format, label in (("i2b2-2014", "fine"), ("conll", "group")):
+        done = convert("mine", tmp_path / "in", tmp_path / "no", "--format", format, "--labels", label)
+        assert_fails(done, f"--labels {label} cannot be chosen for {format}", without=tmp_path / "no")
+
+
+def test_concepts_and_attributes_are_in_the_docs(tmp_path):
+    for split in SPLITS:
+        write = {"text": f"{split} fever", "ents": [{"start": len(split) + 1, "end": len(split) + 6, "label": "x"}]}
+        write["ents"][0] |= {"kb_id": "C1", "attributes": [["Action", "Start"]]}
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{split}.jsonl").write_text(json.dumps(write))
+    assert convert("mine", tmp_path / "in", tmp_path / "out").code == 0
+    [doc] = read_docs(tmp_path / "out" / "train.spacy")
+    assert doc.ents[0].kb_id_ == doc.spans[GOLD][0].kb_id_ == "C1"
+    assert doc.spans[GOLD].attrs["attributes"] == [[["Action", "Start"]]]

@@ -71,18 +71,68 @@ ARCHIVES_2018 = {
         {"gold-standard-test-data/200.txt": DRUG_TEXT, "gold-standard-test-data/200.ann": DRUG}
     ),
 }
+MARKED = (
+    '<ROOT><RECORD ID="%s"><TEXT>Seen by Dr. <PHI TYPE="DOCTOR">Quill</PHI>\n[ report_end ]\n</TEXT></RECORD></ROOT>'
+)
+TRAIN_2006, TEST_2006 = "deid_surrogate_train_all_version2", "deid_surrogate_test_all_groundtruth_version2"
+ARCHIVES_2006 = {
+    f"{stem}.zip": zip_of({f"{stem}.xml": MARKED % name}) for stem, name in ((TRAIN_2006, "900"), (TEST_2006, "901"))
+}
+MEDICATION = 'm="zorvex" 1:1 1:1||do="nm"||mo="nm"||f="nm"||du="nm"||r="nm"\n'
+GOLD_2009 = "annotations_ground_truth/converted.noduplicates.sorted"
+ARCHIVES_2009 = {
+    "train.test.released.8.17.09.tar.gz": tar_of({f"train.test/{name}": DRUG_TEXT + name for name in "1234"}),
+    "training.sets.released.tar.gz": tar_of({f"training.sets.released/1/{name}": DRUG_TEXT + name for name in "13"}),
+    "training.ground.truth.01.06.11.2009.zip": zip_of({"training.ground.truth/1_gold.entries": MEDICATION}),
+    "annotations_ground_truth.tar.gz": tar_of({f"{GOLD_2009}/2.i2b2.m": MEDICATION, "annotations/raw/2.m": MEDICATION}),
+}
+
+
+def tagged(root: str, tag: str) -> str:
+    return f"<{root}><TEXT><![CDATA[{TEXT}]]></TEXT><TAGS>{tag}</TAGS></{root}>"
+
+
+PLACE = 'id="E0" start="17" end="27" text="chest pain"'
+EVENT = tagged("ClinicalNarrativeTemporalAnnotation", f'<EVENT {PLACE} type="PROBLEM" polarity="NEG" />')
+PHI = tagged("deIdi2b2", '<NAME id="P0" start="4" end="9" text="Quill" TYPE="PATIENT" comment="" />')
+RISK = tagged("root", f'<CAD id="DOC0"><CAD {PLACE} indicator="symptom" /></CAD>')
+TRAIN_2012, TEST_2012 = "2012-07-15.original-annotation.release", "2012-08-23.test-data.groundtruth"
+ARCHIVES_2012 = {
+    f"{TRAIN_2012}.tar.gz": tar_of({f"{TRAIN_2012}/1.xml": EVENT, f"{TRAIN_2012}/1.xml.tlink": ""}),
+    f"{TEST_2012}.tar.gz": tar_of({f"ground_truth/{kind}_xml/2.xml": EVENT for kind in ("merged", "unmerged")}),
+}
+ARCHIVES_2014 = {
+    "2014_training-PHI-Gold-Set1.tar.gz": tar_of({"training-PHI-Gold-Set1/100-01.xml": PHI}),
+    "training-PHI-Gold-Set2.tar.gz": tar_of({"training-PHI-Gold-Set2/101-01.xml": PHI}),
+    "testing-PHI-Gold-fixed.tar.gz": tar_of({"testing-PHI-Gold-fixed/102-01.xml": PHI}),
+}
+ARCHIVES_RISK = {
+    f"{stem}.tar.gz": tar_of({f"{stem}/{100 + i}-01.xml": RISK})
+    for i, stem in enumerate(
+        ("training-RiskFactors-Complete-Set1", "training-RiskFactors-Complete-Set2", "testing-RiskFactors-Complete")
+    )
+}
 # Archives of other tasks, and what a browser makes of a second download.
 OTHERS = dict.fromkeys(
     [
         "Task_1C_Test_groundtruth.zip",
-        "training-PHI-Gold-Set2.tar.gz",
+        "smokers_surrogate_train_all_version2.zip",
         "Task_1C (1).zip",
         "test_data (1).tar.gz",
         "training_20180910 (1).zip",
     ],
     b"cut short",
 )
-RELEASES = {"i2b2-2010": ARCHIVES_2010, "i2b2-2011": ARCHIVES_2011, "n2c2-2018": ARCHIVES_2018}
+RELEASES = {
+    "i2b2-2006": ARCHIVES_2006,
+    "i2b2-2009": ARCHIVES_2009,
+    "i2b2-2010": ARCHIVES_2010,
+    "i2b2-2011": ARCHIVES_2011,
+    "i2b2-2012": ARCHIVES_2012,
+    "i2b2-2014": ARCHIVES_2014,
+    "i2b2-2014-risk": ARCHIVES_RISK,
+    "n2c2-2018": ARCHIVES_2018,
+}
 SPLITS = {
     "i2b2-2010": {
         f"{TRAIN_2010}.tar.gz/{TRAIN_2010}/beth/txt/record-1": "train",
@@ -92,6 +142,11 @@ SPLITS = {
     },
     "i2b2-2011": {"clinical-1": "train", "clinical-2": "train", "clinical-3": "test", "clinical-4": "test"},
     "n2c2-2018": {"100": "train", "200": "test"},
+    "i2b2-2006": {"900": "train", "901": "test"},
+    "i2b2-2009": {"1": "train", "2": "test"},
+    "i2b2-2012": {"1": "", "2": "test"},
+    "i2b2-2014": {"100-01": "train", "101-01": "train", "102-01": "test"},
+    "i2b2-2014-risk": {"100-01": "train", "101-01": "train", "102-01": "test"},
 }
 
 
@@ -118,6 +173,11 @@ def test_the_notes_of_a_release_are_in_its_parts(name, tmp_path):
         ("i2b2-2010", {("problem", "chest pain")}),
         ("i2b2-2011", {("person", "ms. quill"), ("problem", "chest pain")}),
         ("n2c2-2018", {("Drug", "zorvex")}),
+        ("i2b2-2006", {("DOCTOR", "quill")}),
+        ("i2b2-2009", {("m", "zorvex")}),
+        ("i2b2-2012", {("PROBLEM", "chest pain")}),
+        ("i2b2-2014", {("PATIENT", "quill")}),
+        ("i2b2-2014-risk", {("CAD", "chest pain")}),
     ],
 )
 def test_every_note_of_a_release_has_its_mentions(name, mentions, tmp_path):
@@ -159,14 +219,14 @@ def test_all_releases_may_lie_in_one_folder(name, tmp_path):
 def test_a_missing_archive_is_named(name, archive, tmp_path):
     archives = {path: data for path, data in RELEASES[name].items() if path != archive}
     stem = archive.removesuffix(".tar.gz").removesuffix(".zip")
-    said = rf"n2c2 has no {stem} \(\.tar\.gz, \.tgz or \.zip\): put the archive of {name} there"
+    said = rf"n2c2 has no {stem.removeprefix('2014_')} \(\.tar\.gz, \.tgz or \.zip\): put the archive of {name} there"
     with pytest.raises(InputError, match=said):
         read_corpus(name, put(tmp_path, archives))
 
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_a_missing_folder_is_reported_with_the_archive_to_put_there(name, tmp_path):
-    with pytest.raises(InputError, match=rf"n2c2 has no {CORPORA[name].archives[0]} "):
+    with pytest.raises(InputError, match=rf"n2c2 has no {CORPORA[name].archives[0].split('|')[0]} "):
         read_corpus(name, tmp_path)
 
 
@@ -267,6 +327,31 @@ def test_the_assertions_of_an_unknown_label_go_with_it():
         (4, 0, "of_dropped"),
         (4, 0, "of_dropped"),
     ]
+
+
+def test_where_the_labels_of_a_corpus_are_not_known_all_are_kept():
+    note = Note("a", "x", (Entity("Country", ((0, 1),), 1),), "a.ann", "a.txt")
+    assert check_labels(note, CORPORA["n2c2-2022-2"].labels) == note
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "found"),
+    [
+        ("n2c2-2019", {"train/train_note/1.txt": TEXT, "train/train_norm/1.norm": "N0||C1||17||27"}, "concept"),
+        ("n2c2-2022-1", {"v3/train/1-1.txt": DRUG_TEXT, "v3/train/1-1.ann": DRUG.replace("Drug", "Disposition")}, None),
+        ("n2c2-2022-2", {"x/train/1.txt": TEXT, "x/train/1.ann": "T1\tStatusTime 17 27\tchest pain\n"}, "StatusTime"),
+    ],
+)
+def test_corpora_whose_archives_are_not_all_known_lie_in_a_folder_of_their_own(name, files, found, tmp_path):
+    write_files(tmp_path / CORPORA[name].folder, files)
+    [note] = read(name, tmp_path)
+    assert [entity.label for entity in note.entities] == [found or "Disposition"] and note.split == "train"
+
+
+@pytest.mark.parametrize("named", ["1B deid_surrogate_train_all_version2_CORRECTED.zip", f"{TRAIN_2006}.zip"])
+def test_an_archive_may_have_another_of_its_names(named, tmp_path):
+    archives = {named: ARCHIVES_2006[f"{TRAIN_2006}.zip"], f"{TEST_2006}.zip": ARCHIVES_2006[f"{TEST_2006}.zip"]}
+    assert {note.id for note in read("i2b2-2006", put(tmp_path, archives))} == {"900", "901"}
 
 
 # --- the sample corpora and notes of one's own

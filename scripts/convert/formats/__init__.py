@@ -45,6 +45,19 @@ FORMATS: dict[str, ModuleType] = {
 }
 
 
+def choose_labels(format: str, labels: str) -> dict[str, str]:
+    """What a reader takes to choose which of its labels mentions have; nothing if that is left to it.
+
+    labels (str): One of the `LABELS` of the format, or "".
+    RAISES (InputError): The format has no such choice.
+    """
+    known = getattr(FORMATS[format], "LABELS", ())
+    if labels and labels not in known:
+        choices = f"it takes {' or '.join(known)}" if known else "its labels are as they stand"
+        raise InputError(f"--labels {labels} cannot be chosen for {format}: {choices}.")
+    return {"labels": labels} if labels else {}
+
+
 def detect(files: Sequence[File]) -> str:
     """The name of the format that the files are in.
 
