@@ -22,6 +22,7 @@ from scripts.convert.formats import (
     offset_table,
     pubtator,
     spacy_docs,
+    xmi,
 )
 
 # A file is of the first format that recognises it.
@@ -41,6 +42,7 @@ FORMATS: dict[str, ModuleType] = {
     "bioc": bioc,
     "offset-table": offset_table,
     "spacy": spacy_docs,
+    "xmi": xmi,
     "conll": conll,
 }
 

@@ -24,6 +24,7 @@ SEEDS = {
     "n2c2-2022-1": ("n2c2-2022-track1",),
     "offset-table": ("offset-table",),
     "pubtator": ("pubtator",),
+    "xmi": ("xmi-uima",),
     "bioc": ("bioc-xml", "bioc-json"),
 }
 PIECES = (b"\0", b"\n", b"\r\n", b"\t", b" ", b"|", b"<", b">", b"&", b"]]>", b'"', b"{", b"[", b"-1", b"9" * 5000,
