@@ -125,17 +125,24 @@ def read_corpus(name: str, source: Path) -> list[File]:
     """All files of a corpus.
 
     name (str): A corpus known by name, or any other name for the notes of `source`.
-    source (Path): The assets folder for a known corpus; else the folder or archive of the notes.
+    source (Path): The assets folder for a known corpus; else the folder or archive of the notes, as also for a known
+        one under a data use agreement, if it has no such folder as the assets have.
     RAISES (InputError): The corpus or one of its archives is not there.
     """
     known = CORPORA.get(name)
     if known is None:
-        return list(read_files(source, source.name if source.is_file() else ""))
+        return _read_all(source)
     folder = source / known.folder
+    if not known.open and not folder.exists() and (files := _read_all(source)):
+        return files
     if not known.archives:
         return list(read_files(folder))
     found = [_find_archive(name, folder, archive) for archive in known.archives]
     return [file for path in found for file in read_files(path, path.name)]
+
+
+def _read_all(source: Path) -> list[File]:
+    return list(read_files(source, source.name if source.is_file() else ""))
 
 
 def check_name(corpus: str) -> None:

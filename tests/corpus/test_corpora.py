@@ -9,6 +9,7 @@ from scripts.convert.formats import FORMATS
 from scripts.corpus.corpora import CONCEPTS_2010, CONCEPTS_2011, CORPORA, MEDICATIONS, check_labels, read_corpus
 from scripts.corpus.note import Entity, Note
 from scripts.corpus.split import assign
+from tests.cases import case
 from tests.helpers import file, paths, problems, quoted, tar_of, write_files, zip_of
 
 TEXT = "Ms. Quill denies chest pain .\n"
@@ -346,6 +347,18 @@ def test_corpora_whose_archives_are_not_all_known_lie_in_a_folder_of_their_own(n
     write_files(tmp_path / CORPORA[name].folder, files)
     [note] = read(name, tmp_path)
     assert [entity.label for entity in note.entities] == [found or "Disposition"] and note.split == "train"
+
+
+@pytest.mark.parametrize(("name", "files"), [("i2b2-2009", case("i2b2-2009")), ("i2b2-2012", case("i2b2-2012"))])
+def test_a_release_may_also_lie_unpacked_somewhere_else(name, files, tmp_path):
+    write_files(tmp_path / "mine", {str(each.path): each.data for each in files})
+    assert read_corpus(name, tmp_path / "mine") == files
+    write_files(tmp_path, {"mine.zip": zip_of({str(each.path): each.data for each in files})})
+    found = read_corpus(name, tmp_path / "mine.zip")
+    assert [each.data for each in found] == [each.data for each in files]
+    write_files(tmp_path / "mine" / "n2c2", {"README.md": "x"})
+    with pytest.raises(InputError, match="n2c2 has no"):
+        read_corpus(name, tmp_path / "mine")
 
 
 @pytest.mark.parametrize("named", ["1B deid_surrogate_train_all_version2_CORRECTED.zip", f"{TRAIN_2006}.zip"])

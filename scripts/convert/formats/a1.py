@@ -44,4 +44,5 @@ def _renamed(note: Note, parts: Sequence[File]) -> Note:
             return problem._replace(file=str(first.path))
         return problem._replace(file=str(last.path), line=problem.line - end)
 
-    return note._replace(file=str(first.path), problems=tuple(map(renamed, note.problems)))
+    more = "" if first is last else str(last.path)  # it has what is said of events
+    return note._replace(file=str(first.path), problems=tuple(map(renamed, note.problems)), assertion_file=more)

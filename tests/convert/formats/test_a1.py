@@ -29,6 +29,7 @@ def test_triggers_and_what_is_said_of_events_are_read(end):
     [note] = a1.read(files)
     assert quoted(note) == [("problem", "fever"), ("has", "has")] and note.problems == ()
     assert [entity.assertion for entity in note.entities] == ["", "absent"]
+    assert (note.file, note.text_file, note.assertion_file) == ("n.a1", "n.txt", "n.a2")
 
 
 def test_a_note_may_have_one_of_the_two_files():
