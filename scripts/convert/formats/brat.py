@@ -92,7 +92,8 @@ def _read_note(found: Pair) -> Note:
     triggers = {match[1]: match[2] for line in lines if (match := _TRIGGER.match(line.text))}
     entities, unjoined = join(entities, _read_assertions(attributes, triggers, mentions, entities), file)
     tags = [line.text.split()[0] for line, entity in zip(bound, read, strict=True) if entity]
-    entities = tuple(add_attributes(entities, [line.text for line in lines], tags))
+    others = [match for _, match in attributes]
+    entities = add_attributes(entities, tags, others, triggers, (line.text for line in lines))
     split = named_split(found.text.path.parts[:-1])
     to_review = sum(match[1] == TO_REVIEW for _, match in attributes)
     return Note(
