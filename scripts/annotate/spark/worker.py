@@ -14,12 +14,12 @@ from spacy.tokens import Doc
 
 from scripts.annotate.annotation import annotate_shard, describe
 from scripts.annotate.shards import Totals
-from scripts.corpus.writers import ParquetWriter
 from scripts.cli import InputError
 from scripts.corpus.jsonl import to_row
 from scripts.corpus.pipelines import load_pipeline
 from scripts.corpus.processes import count_chars
 from scripts.corpus.texts import Failure, Text
+from scripts.corpus.writers import ParquetWriter
 from scripts.runtime.cut import cut
 from scripts.runtime.extensions import install_extensions
 
