@@ -104,10 +104,11 @@ def annotate_shard(
             yield found
         else:
             assert isinstance(item, Text)  # of a failure a failure becomes
-            yield _write(writer, item, found, min_confidence)
+            yield write_note(writer, item, found, min_confidence)
 
 
-def _write(writer: Writer, note: Text, found: Doc, min_confidence: float) -> Totals | Failure:
+def write_note(writer: Writer, note: Text, found: Doc, min_confidence: float) -> Totals | Failure:
+    """Hand an annotated note to the writer, without the mentions that are less sure; its counts, or why it failed."""
     try:
         mentions = found.ents  # each access makes all of them again
         kept = [ent for ent in mentions if ent._.confidence is None or ent._.confidence >= min_confidence]

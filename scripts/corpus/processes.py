@@ -29,7 +29,12 @@ def annotate(nlp: Language, notes: Sequence[Text], n_process: int = 1) -> Iterat
     """
     if n_process > 1:
         yield from _annotate_in_processes(nlp, notes, n_process)
-        return
+    else:
+        yield from annotate_alone(nlp, notes)
+
+
+def annotate_alone(nlp: Language, notes: Sequence[Text]) -> Iterator[tuple[Text, Doc | Failure]]:
+    """Annotate notes in this process, as `annotate` does."""
     for batch in cut(notes, lambda note: len(note.text), BATCH_CHARS, BATCH_NOTES):
         yield from zip(batch, _annotate_batch(nlp, batch), strict=True)
 

@@ -1,4 +1,6 @@
-"""What a worker makes of notes: annotates them with an installed pipeline. Runs without our code installed."""
+"""What a worker makes of notes: annotates them with an installed pipeline. Runs without our code installed, as what is
+referred to here travels with the tasks; so nothing here may lead to what cannot be pickled.
+"""
 
 import importlib
 import socket
@@ -12,12 +14,11 @@ from pyspark import TaskContext
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from scripts.annotate.annotation import annotate_shard, describe
-from scripts.annotate.shards import Totals
+from scripts.annotate.annotation import describe, write_note
 from scripts.cli import InputError
 from scripts.corpus.jsonl import to_row
 from scripts.corpus.pipelines import load_pipeline
-from scripts.corpus.processes import count_chars
+from scripts.corpus.processes import annotate_alone, count_chars
 from scripts.corpus.texts import Failure, Text
 from scripts.corpus.writers import ParquetWriter
 from scripts.runtime.cut import cut
@@ -37,7 +38,7 @@ _LOADED = "_medner_pipeline"
 
 
 class Rows:
-    """A writer that keeps its notes as values of JSON."""
+    """A writer that keeps its notes as values of JSON; Spark writes them."""
 
     suffix = ""
 
@@ -48,7 +49,7 @@ class Rows:
         self.rows.append(to_row(note, doc))
 
     def save(self, path: Path) -> None:
-        raise NotImplementedError  # Spark writes them
+        raise NotImplementedError
 
 
 def annotate_notes(
@@ -65,12 +66,10 @@ def annotate_notes(
     """
     nlp = load_once(model, described)
     notes = (Text(row["id"], row["text"], row["file"]) for batch in batches for row in batch.to_pylist())
-    for shard in cut(notes, count_chars, CHARS, NOTES):
-        writer = Rows()
-        done = list(annotate_shard(nlp, shard, writer, n_process=1, min_confidence=min_confidence))
-        rows = iter(writer.rows)
-        yield pa.RecordBatch.from_pylist([_failed(each) if isinstance(each, Failure) else {**next(rows), "counts":
-            _counts(each)} for each in done], OUTPUT)  # fmt: skip
+    for part in cut(notes, count_chars, CHARS, NOTES):
+        with nlp.memory_zone():  # without it spaCy keeps every word that it has met
+            rows = [_make_row(note, found, min_confidence) for note, found in annotate_alone(nlp, part)]
+        yield pa.RecordBatch.from_pylist(rows, OUTPUT)
 
 
 def load_once(model: str, described: dict[str, str]) -> Language:
@@ -95,10 +94,10 @@ def load_once(model: str, described: dict[str, str]) -> Language:
     return getattr(package, _LOADED)
 
 
-def _failed(failure: Failure) -> dict[str, Any]:
-    why = {"reason": failure.reason, "at": failure.at, "file": failure.file}
-    return {"id": failure.id, "failure": why, "counts": dict.fromkeys(COUNTS, 0)}
-
-
-def _counts(totals: Totals) -> dict[str, int]:
-    return {name: getattr(totals, name) for name in COUNTS}
+def _make_row(note: Text, found: Doc | Failure, min_confidence: float) -> dict[str, Any]:
+    writer = Rows()
+    done = found if isinstance(found, Failure) else write_note(writer, note, found, min_confidence)
+    if isinstance(done, Failure):
+        why = {"reason": done.reason, "at": done.at, "file": done.file}
+        return {"id": done.id, "failure": why, "counts": dict.fromkeys(COUNTS, 0)}
+    return {**writer.rows[0], "counts": {name: getattr(done, name) for name in COUNTS}}

@@ -72,7 +72,7 @@ def test_a_driver_that_ends(spark, tmp_path):
     output = tmp_path / "out"
     expected = write_source(tmp_path / "notes.jsonl", 200, "gate")
     process = start(spark, tmp_path / "notes.jsonl", output)
-    wait_for(lambda: len(list(output.glob("part-*"))) > 3 and list(spark.gate.glob("reached-*")))
+    wait_for(lambda: (len(list(output.glob("part-*"))) > 3 and list(spark.gate.glob("reached-*"))) or process.poll())
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     before = read_output(output)
