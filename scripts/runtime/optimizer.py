@@ -1,7 +1,8 @@
 """Updates of an encoder's weights: thinc's Adam, computed by torch's fused one, which uses all cores."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -40,6 +41,22 @@ class FusedAdam:
                     _prepare_gradient(weights, weights.grad, optimizer)
         self._adam.step()
         self._adam.zero_grad()
+
+    def get_state(self) -> dict[str, Tensor]:
+        """What the next update needs of those before, by name."""
+        kept = self._adam.state_dict()["state"]
+        moments = {f"{number}.{name}": values for number, of_weights in kept.items() for name, values in of_weights.items()}
+        return {"updates": torch.tensor(self._updates), **moments}
+
+    def set_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state, as `get_state` gave it."""
+        kept: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        for name, values in state.items():
+            number, _, moment = name.partition(".")
+            if moment:
+                kept[int(number)][moment] = values.clone()
+        self._adam.load_state_dict({"state": kept, "param_groups": self._adam.state_dict()["param_groups"]})
+        self._updates = int(state["updates"])
 
 
 def _prepare_gradient(weights: Tensor, gradient: Tensor, optimizer: Optimizer) -> None:

@@ -45,7 +45,7 @@ class EncoderShim(HFShim):
         """Forget what belongs to an encoder that is replaced."""
         self._copy: PreTrainedModel | None = None
         self._backend: Tokenizer | None = None
-        self._adam: FusedAdam | None = None
+        self.adam: FusedAdam | None = None
         self._embedding_gradient = DenseGradient()
 
     @property
@@ -142,9 +142,9 @@ class EncoderShim(HFShim):
             if not can_fuse(optimizer):
                 super().finish_update(optimizer)
                 return
-            if self._adam is None or self._adam.optimizer is not optimizer:
-                self._adam = FusedAdam(optimizer, self.encoder.parameters())
-            self._adam.update()
+            if self.adam is None or self.adam.optimizer is not optimizer:
+                self.adam = FusedAdam(optimizer, self.encoder.parameters())
+            self.adam.update()
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and deepcopy: without what is made again when it is needed."""

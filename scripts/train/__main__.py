@@ -1,6 +1,9 @@
-"""Train a pipeline with `spacy train`, its schedule set to the length of the corpus.
+"""Train a pipeline as `spacy train` does, its schedule set to the length of the corpus.
 
 python -m scripts.train configs/bert.cfg bert-base-uncased corpus/sample training/sample/bert
+
+A training that was stopped goes on after its last finished epoch, kept in OUTPUT-work, when the same command is given
+again, and ends with the same weights as one that was not.
 """
 
 from pathlib import Path
@@ -27,17 +30,21 @@ def main(
 ) -> None:
     """Fine-tune ENCODER with a spaCy NER head on the notes of CORPUS."""
     # Imported here, so that --help does not wait for spaCy and torch
-    from spacy.cli.train import train
     from spacy.util import load_config
+    from thinc.api import get_torch_default_device
 
     from scripts import functions  # noqa: F401  (registers our functions)
     from scripts.corpus.pipelines import add_sources, reset_strings
     from scripts.encoders import check_encoder
+    from scripts.machine import describe_machine
     from scripts.runtime.libc import return_freed_blocks
     from scripts.train.assertions import leave_out
     from scripts.train.calibration import calibrate
+    from scripts.train.checkpoint import check_settings, end_training, read_record, work_folder
+    from scripts.train.loop import initialize, train
     from scripts.train.mentions import check_mentions, has_assertions
     from scripts.train.schedule import schedule
+    from scripts.train.settings import make_settings
 
     return_freed_blocks()
     cli.use_gpu(gpu)
@@ -45,21 +52,26 @@ def main(
     width = check_encoder(encoder)
     sources = list_sources(corpus, encoder)
     check_mentions(corpus)
-    with whole_folder(output) as folder:
-        overrides = {
-            "paths.train": str(corpus / "train.spacy"),
-            "paths.dev": str(corpus / "dev.spacy"),
-            "paths.log": str(folder / "log.jsonl"),
-            "components.transformer.model.name": encoder,
-        } | ({} if seed is None else {"system.seed": seed})
-        overrides |= schedule(load_config(config, overrides, interpolate=True), epochs, width)
-        if not has_assertions(corpus):
-            overrides |= leave_out(load_config(config))
-        train(config, folder, use_gpu=gpu, overrides=overrides)
-        calibrate(folder / "model-best", corpus / "dev.spacy")
-        for pipeline in (folder / "model-best", folder / "model-last"):
-            reset_strings(pipeline)
-            add_sources(pipeline, sources)
+    with work_folder(output) as work:
+        with whole_folder(output) as folder:
+            overrides = {
+                "paths.train": str(corpus / "train.spacy"),
+                "paths.dev": str(corpus / "dev.spacy"),
+                "paths.log": str(folder / "log.jsonl"),
+                "components.transformer.model.name": encoder,
+            } | ({} if seed is None else {"system.seed": seed})
+            overrides |= schedule(load_config(config, overrides, interpolate=True), epochs, width)
+            if not has_assertions(corpus):
+                overrides |= leave_out(load_config(config))
+            nlp, record = initialize(config, overrides, gpu), read_record(work)
+            settings, machine = make_settings(nlp, corpus), describe_machine(get_torch_default_device())
+            check_settings(work, record, settings, machine)
+            train(nlp, folder, work, {**(record or {}), "settings": settings, "machine": machine}, gpu)
+            calibrate(folder / "model-best", corpus / "dev.spacy")
+            for pipeline in (folder / "model-best", folder / "model-last"):
+                reset_strings(pipeline)
+                add_sources(pipeline, sources)
+        end_training(work)
     msg.good(f"Trained {output}")
 
 
