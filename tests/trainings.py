@@ -1,15 +1,9 @@
 """A tiny corpus, encoder and config to train with, in a moment, and trainings in processes that can be killed."""
 
-import os
 import random
-import shutil
-import signal
-import subprocess
-import sys
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import srsly
 from spacy.tokens import DocBin

@@ -45,7 +45,9 @@ class FusedAdam:
     def get_state(self) -> dict[str, Tensor]:
         """What the next update needs of those before, by name."""
         kept = self._adam.state_dict()["state"]
-        moments = {f"{number}.{name}": values for number, of_weights in kept.items() for name, values in of_weights.items()}
+        moments = {
+            f"{number}.{name}": values for number, of_weights in kept.items() for name, values in of_weights.items()
+        }
         return {"updates": torch.tensor(self._updates), **moments}
 
     def set_state(self, state: Mapping[str, Tensor]) -> None:

@@ -40,7 +40,7 @@ def main(
     from scripts.runtime.libc import return_freed_blocks
     from scripts.train.assertions import leave_out
     from scripts.train.calibration import calibrate
-    from scripts.train.checkpoint import check_settings, end_training, read_record, work_folder
+    from scripts.train.checkpoint import bind, end_training, work_folder
     from scripts.train.loop import initialize, train
     from scripts.train.mentions import check_mentions, has_assertions
     from scripts.train.schedule import schedule
@@ -63,10 +63,9 @@ def main(
             overrides |= schedule(load_config(config, overrides, interpolate=True), epochs, width)
             if not has_assertions(corpus):
                 overrides |= leave_out(load_config(config))
-            nlp, record = initialize(config, overrides, gpu), read_record(work)
-            settings, machine = make_settings(nlp, corpus), describe_machine(get_torch_default_device())
-            check_settings(work, record, settings, machine)
-            train(nlp, folder, work, {**(record or {}), "settings": settings, "machine": machine}, gpu)
+            nlp = initialize(config, overrides, gpu)
+            record = bind(work, make_settings(nlp, corpus), describe_machine(get_torch_default_device()))
+            train(nlp, folder, work, record, gpu)
             calibrate(folder / "model-best", corpus / "dev.spacy")
             for pipeline in (folder / "model-best", folder / "model-last"):
                 reset_strings(pipeline)

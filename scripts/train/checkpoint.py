@@ -50,8 +50,30 @@ def write_checkpoint(work: Path, tensors: Mapping[str, Tensor], record: Mapping[
         save_file(dict(tensors), path, {RECORD: json.dumps(record, default=float)})  # by default numbers of NumPy's
 
 
+def bind(work: Path, settings: Mapping[str, Any], machine: str) -> dict[str, Any]:
+    """Tie the checkpoints to a training.
+
+    settings (Mapping[str, Any]): All that decides what comes of it, by name.
+    machine (str): What computes it.
+    RETURNS (dict[str, Any]): What each checkpoint is to hold beside the tensors, and what the last one does.
+    RAISES (InputError): It is of a training with other settings.
+    """
+    former = read_record(work) or {"settings": settings, "machine": machine}
+    names = sorted({*former["settings"], *settings})
+    changed = [name for name in names if former["settings"].get(name) != settings.get(name)]
+    if changed:
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        raise InputError(
+            f"{work} holds a training that was stopped, with another {', '.join(changed[:NAMED])}{more}: repeat its"
+            " command to go on with it, or remove that folder to start again."
+        )
+    if former["machine"] != machine:
+        msg.warn(f"It was begun on {former['machine']}: on {machine} the last digits of the weights may differ.")
+    return former
+
+
 def read_record(work: Path) -> dict[str, Any] | None:
-    """What is known beside the tensors, or None if no epoch was finished."""
+    """What the last checkpoint holds beside the tensors, or None if no epoch was finished."""
     if not (work / FILE).exists():
         return None
     with reporting_faults(work), safe_open(work / FILE, "pt") as file:
@@ -61,25 +83,3 @@ def read_record(work: Path) -> dict[str, Any] | None:
 def read_tensors(work: Path) -> dict[str, Tensor]:
     with reporting_faults(work), safe_open(work / FILE, "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
-
-
-def check_settings(work: Path, record: Mapping[str, Any] | None, settings: Mapping[str, Any], machine: str) -> None:
-    """Say what is gone on with.
-
-    record (Mapping[str, Any] | None): What the checkpoint holds.
-    settings (Mapping[str, Any]): Of this training, by name.
-    machine (str): What computes it.
-    RAISES (InputError): The checkpoint is of a training with other settings.
-    """
-    if not record:
-        return
-    former = record["settings"]
-    changed = [name for name in sorted({*former, *settings}) if former.get(name) != settings.get(name)]
-    if changed:
-        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-        raise InputError(
-            f"{work} holds a training that was stopped, with another {', '.join(changed[:NAMED])}{more}: repeat its"
-            " command to go on with it, or remove that folder to start again."
-        )
-    if record["machine"] != machine:
-        msg.warn(f"It was begun on {record['machine']}: on {machine} weights may come out otherwise in the last digits.")

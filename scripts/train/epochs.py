@@ -12,7 +12,6 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
-from thinc.api import Optimizer
 from wasabi import msg
 
 from scripts.cli import InputError
@@ -25,17 +24,17 @@ ROW = ("step", "score", "other_scores", "losses", "words", "seconds")  # of an e
 class Epochs:
     """The epochs that are finished, and those to come.
 
-    batcher, evaluate (Callable): As spaCy's loop takes them.
+    training (dict[str, Any]): The config's section, resolved: optimizer, batcher and frozen components.
+    evaluate (Callable): Gives the scores on the dev notes, as spaCy's loop takes them.
     work (Path): Where checkpoints are.
-    record (dict[str, Any]): What the last one holds; without it only what each is to hold, whatever comes.
+    record (dict[str, Any]): As `bind` gives it.
     """
 
     def __init__(
-        self, nlp: Language, optimizer: Optimizer, frozen: list[str], batcher: Callable, evaluate: Callable,
-        work: Path, record: dict[str, Any],
-    ) -> None:  # fmt: skip
-        self.nlp, self.optimizer, self.frozen, self.work = nlp, optimizer, frozen, work
-        self._batcher, self._evaluate = batcher, evaluate
+        self, nlp: Language, training: dict[str, Any], evaluate: Callable, work: Path, record: dict[str, Any]
+    ) -> None:
+        self.nlp, self.training, self.work = nlp, training, work
+        self._evaluate = evaluate
         self.record = {"epochs": [], "rows": [], "losses": {}, "words": 0, "seconds": 0, **record}
         self.finished = len(self.record["epochs"])
         self._known = len(self.record["rows"])
@@ -44,9 +43,9 @@ class Epochs:
         if self.finished:
             msg.info(f"Going on after {self.finished} finished epoch{'s' if self.finished > 1 else ''}")
 
-    def make_batches(self, examples: Iterable[Example]) -> Iterator[list[Example]]:
+    def make_batches(self, examples: Iterable[Example]) -> Iterator[Any]:
         """The batches of an epoch, in the place of spaCy's batcher."""
-        for batch in self._batcher(examples):
+        for batch in self.training["batcher"](examples):
             yield list(batch) if self._ended >= self.finished else []
         self._end_epoch()
 
@@ -99,12 +98,12 @@ class Epochs:
         random.setstate((version, tuple(numbers), gauss))
         if self._ended == self.finished:
             self._info["losses"].update(self.record["losses"])
-            set_state(self.nlp, self.optimizer, read_tensors(self.work), self.record)
+            set_state(self.nlp, self.training["optimizer"], read_tensors(self.work), self.record)
 
     def _save(self) -> None:
         info = self._info
         self.record["epochs"].append({"steps": info["step"] + 1, "random": random.getstate()})
-        tensors, others = get_state(self.nlp, self.optimizer, self.frozen)
+        tensors, others = get_state(self.nlp, self.training["optimizer"], self.training["frozen_components"])
         losses = {} if info["score"] is not None else info["losses"]  # begun again after an evaluation
         now = {"losses": losses, "words": info["words"], "seconds": info["seconds"]}
         write_checkpoint(self.work, tensors, {**self.record, **others, **now})

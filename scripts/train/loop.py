@@ -43,7 +43,7 @@ def train(nlp: Language, folder: Path, work: Path, record: dict[str, Any], gpu: 
 
     folder (Path): Where model-best and model-last are written.
     work (Path): Where checkpoints are, and the best pipeline until the end.
-    record (dict[str, Any]): What the last checkpoint holds; at the beginning only what each is to hold.
+    record (dict[str, Any]): As `bind` gives it.
     """
     msg.divider("Training pipeline")
     config = nlp.config.interpolate()
@@ -56,7 +56,7 @@ def train(nlp: Language, folder: Path, work: Path, record: dict[str, Any], gpu: 
     optimizer, frozen = training["optimizer"], training["frozen_components"]
     before_to_disk = create_before_to_disk_callback(training["before_to_disk"])
     evaluate = create_evaluation_callback(nlp, dev_corpus, training["score_weights"])
-    epochs = Epochs(nlp, optimizer, frozen, training["batcher"], evaluate, work, record)
+    epochs = Epochs(nlp, training, evaluate, work, record)
     steps = train_while_improving(
         nlp,
         optimizer,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from spacy.language import Language
-from thinc.api import CupyOps, Model, Optimizer, PyTorchShim, get_current_ops, xp2torch
+from thinc.api import CupyOps, Model, Optimizer, PyTorchShim, get_current_ops, torch2xp, xp2torch
 from torch import Tensor
 
 from scripts.runtime.optimizer import FusedAdam
@@ -48,7 +48,7 @@ class Weight(NamedTuple):
         if isinstance(self.values, Tensor):
             self.values.detach().copy_(values)
         else:
-            self.values[...] = self.layer.ops.asarray(values.numpy())
+            self.values[...] = torch2xp(values, ops=self.layer.ops)
 
 
 def find_layers(nlp: Language) -> Iterator[tuple[str, Model]]:
@@ -97,7 +97,8 @@ def hash_components(nlp: Language) -> dict[str, str]:
     for name, weight in find_weights(nlp).items():
         digest = digests[name.partition("/")[0]]
         digest.update(name.encode("utf8"))
-        digest.update(to_tensor(weight.values).numpy())
+        values: Any = to_tensor(weight.values).numpy()
+        digest.update(values)
     for name, layer in find_layers(nlp):
         for shim in layer.shims:
             if isinstance(shim, EncoderShim):
@@ -130,7 +131,7 @@ def get_state(nlp: Language, optimizer: Optimizer, frozen: Iterable[str]) -> tup
         tensors["random/cuda"] = torch.cuda.get_rng_state()
     updates = {name: optimizer.nr_update[weight.key] for name, weight in weights.items()
                if weight.key in optimizer.nr_update}  # fmt: skip
-    numpy: Any = np.random.get_state(legacy=False)
+    numpy: Any = np.random.get_state(legacy=False)  # noqa: NPY002 (thinc draws from it)
     numpy["state"]["key"] = numpy["state"]["key"].tolist()
     gradients = [name for name, weight in weights.items() if weight.has_gradient]
     return tensors, {"updates": updates, "gradients": gradients, "numpy": numpy}
@@ -147,7 +148,7 @@ def set_state(nlp: Language, optimizer: Optimizer, tensors: Mapping[str, Tensor]
         if kind == "weights":
             weights[name].put(values)
         elif kind in MOMENTS:
-            getattr(optimizer, kind)[weights[name].key] = weights[name].layer.ops.asarray(values.numpy().copy())
+            getattr(optimizer, kind)[weights[name].key] = torch2xp(values.clone(), ops=weights[name].layer.ops)
     for name, number in others["updates"].items():
         optimizer.nr_update[weights[name].key] = number
     for name in others["gradients"]:
@@ -156,7 +157,7 @@ def set_state(nlp: Language, optimizer: Optimizer, tensors: Mapping[str, Tensor]
         beginning = f"adam/{name}/"
         adam.set_state({key.removeprefix(beginning): values for key, values in tensors.items()
                         if key.startswith(beginning)})  # fmt: skip
-    np.random.set_state(others["numpy"])
+    np.random.set_state(others["numpy"])  # noqa: NPY002
     torch.set_rng_state(tensors["random/torch"])
     if torch.cuda.is_initialized() and "random/cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random/cuda"])
