@@ -1,16 +1,25 @@
-"""A tiny corpus, encoder and config to train with, in a moment, and trainings in processes that can be killed."""
+"""A tiny corpus, encoder and config to train with, in a moment."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import srsly
+from spacy.language import Language
 from spacy.tokens import DocBin
+from spacy.util import load_config
 from thinc.api import Config
 
+from scripts import functions  # noqa: F401  (registers our functions)
 from scripts.corpus.docs import DOCBIN_ATTRS, create_nlp, to_doc
 from scripts.corpus.note import Entity, Note
+from scripts.files import hash_file
+from scripts.train.epochs import Epochs
+from scripts.train.loop import initialize
+from scripts.train.schedule import schedule
 from tests import encoders
 from tests.paths import ROOT
 
@@ -66,3 +75,41 @@ def write_config(path: Path, changes: Mapping[str, Any]) -> None:
             section = section[part]
         section[last] = value
     config.to_disk(path)
+
+
+def initialized(folder: Path, output: Path) -> Language:
+    """The pipeline of the config that lies in a folder, as `scripts.train` makes it, with `output` for its log."""
+    places = {
+        "paths.train": str(folder / "corpus/train.spacy"),
+        "paths.dev": str(folder / "corpus/dev.spacy"),
+        "paths.log": str(output / "log.jsonl"),
+        "components.transformer.model.name": str(folder / "encoder"),
+    }
+    config = folder / "config.cfg"
+    overrides = places | schedule(load_config(config, places, interpolate=True), EPOCHS, encoders.WIDTH)
+    return initialize(config, overrides, -1)
+
+
+class Stopped(BaseException):
+    """Nothing of ours catches it."""
+
+
+@contextmanager
+def stopping(monkeypatch: pytest.MonkeyPatch, step: int) -> Iterator[None]:
+    """End a training at some step after its update, counted from 0 at the start of the training."""
+    follow = Epochs.follow
+
+    def stop(epochs: Epochs, info: dict[str, Any]) -> bool:
+        if info["step"] == step:
+            raise Stopped
+        return follow(epochs, info)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(Epochs, "follow", stop)
+        yield
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """By path a hash of each file."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hash_file(path) for path in files}
