@@ -29,7 +29,7 @@ class Disk:
         self.folder, self.cut_at, self.steps = folder, cut_at, 0
         self._files: dict[int, bytes] = {}
         self._folders: dict[int, dict[str, int]] = {}
-        self._paths: dict[int, bool] = {}  # whether an inode is a folder
+        self._held: dict[int, int] = {}  # open, so that no other file gets the inode of one that was removed
         for path in (folder, *folder.rglob("*")):
             self._sync(path)
 
@@ -40,6 +40,8 @@ class Disk:
 
     def _sync(self, path: Path) -> None:
         inode = path.stat().st_ino
+        if inode not in self._held:
+            self._held[inode] = os.open(path, os.O_RDONLY)
         if path.is_dir():
             self._folders[inode] = names_in(path)
         else:
@@ -65,6 +67,10 @@ class Disk:
             patch.setattr(os, "fsync", recorded)
             patch.setattr(Path, "rename", counted)
             yield
+
+    def __del__(self) -> None:
+        for handle in self._held.values():
+            os.close(handle)
 
     def restore(self, target: Path, seed: int) -> None:
         """Write what is left to a new folder.

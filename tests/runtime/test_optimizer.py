@@ -9,7 +9,7 @@ from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import SGD, Adam, RAdam
 from torch.nn import functional as F
 
-from scripts.runtime.optimizer import DenseGradient, can_fuse
+from scripts.runtime.optimizer import DenseGradient, FusedAdam, can_fuse
 from tests import encoders
 from tests.pipelines import LINES, build, shim_of, transformer_of
 
@@ -50,6 +50,24 @@ def test_another_optimizer_begins_again(bert: Path):
             shim.finish_update(optimizer)
         found.append(torch.cat([p.detach().flatten() for p in shim.encoder.parameters()]))
     assert (found[0] - found[1]).abs().max() > 1e-3  # with the first one's moments the second step is another
+
+
+def test_an_update_goes_on_from_a_state(bert: Path):
+    found = []
+    for again in (False, True):
+        shim, optimizer = shim_of(build(bert)), Adam(0.01, use_averages=False)
+        for step in range(4):
+            torch.manual_seed(step)
+            for weights in shim.encoder.parameters():
+                weights.grad = torch.randn(weights.shape)
+            shim.finish_update(optimizer)
+            if again and step == 1:
+                assert shim.adam
+                state = {name: values.clone() for name, values in shim.adam.get_state().items()}
+                shim.adam = FusedAdam(optimizer, shim.encoder.parameters())
+                shim.adam.set_state(state)
+        found.append(torch.cat([p.detach().flatten() for p in shim.encoder.parameters()]))
+    assert torch.equal(*found)
 
 
 @pytest.mark.parametrize("averages", [False, True])

@@ -1,6 +1,8 @@
-"""What a trained pipeline states about the notes that it learnt from."""
+"""What a trained pipeline states about the notes that it learnt from, and how a training goes on."""
 
 import hashlib
+import shutil
+from contextlib import nullcontext
 
 import pytest
 import srsly
@@ -8,8 +10,10 @@ import srsly
 from scripts.corpus.pipelines import add_sources
 from scripts.encoders import ADAPTED, UNLABELLED
 from scripts.train.__main__ import check_paths, list_sources, main
-from tests.commands import assert_fails, run
+from tests.commands import Done, assert_fails, run
 from tests.paths import ROOT
+from tests.power import Disk, PowerCut
+from tests.trainings import contents, prepare, stopping, write_notes
 
 TERMS = {"corpus": "ward", "licence": "the terms of ward", "open": False}
 
@@ -39,3 +43,57 @@ def test_a_path_that_spacy_takes_for_a_variable_is_refused(name, tmp_path):
 
 def test_other_odd_paths_are_taken():
     check_paths("my notes", "o'neil", 'a"b', "$HOME", "ümlaut", "{x}", "a\\b")
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory):
+    return prepare(tmp_path_factory.mktemp("ward"))
+
+
+def train(ward, *options: str) -> Done:
+    """Train on a corpus, into the folder "out" of where we are."""
+    return run(main, ward / "config.cfg", ward / "encoder", ward / "corpus", "out", "--epochs", "3", *options)
+
+
+def test_a_training_that_was_stopped_refuses_other_settings_and_loses_nothing(ward, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    output, work = tmp_path / "out", tmp_path / "out-work"
+    with stopping(monkeypatch, 3):
+        train(ward)
+    assert not list(tmp_path.iterdir())  # no epoch was finished
+    with stopping(monkeypatch, 12):
+        train(ward)
+    kept = contents(work)
+    other = tmp_path / "other"
+    shutil.copytree(ward, other)
+    write_notes(other / "corpus/train.spacy", 24, 7)
+    for name, wrong, *options in (
+        ("system.seed", ward, "--seed", "7"), ("training.max_epochs", ward, "--epochs", "4"), ("train.spacy", other),
+    ):  # fmt: skip
+        done = train(wrong, *options)
+        assert_fails(done, "out-work holds a training that was stopped, with another", name, without=output)
+        assert contents(work) == kept
+    shutil.copytree(ward, tmp_path / "moved")  # the same, elsewhere
+    done = train(tmp_path / "moved")
+    assert done.code == 0 and "Going on after 1 finished epoch" in done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["moved", "other", "out"]
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.99])
+def test_a_power_cut_changes_nothing(part, ward, tmp_path, monkeypatch):
+    steps = train_on_disk(ward, tmp_path / "whole", monkeypatch, 0).steps
+    disk = train_on_disk(ward, tmp_path / "cut", monkeypatch, int(part * steps))
+    disk.restore(tmp_path / "left", int(100 * part))
+    assert not (tmp_path / "left/out").exists()
+    train_on_disk(ward, tmp_path / "left", monkeypatch, 0)
+    assert contents(tmp_path / "left") == contents(tmp_path / "whole")
+
+
+def train_on_disk(ward, folder, monkeypatch, cut_at: int) -> Disk:
+    """Train where the power is cut at a step, or not."""
+    folder.mkdir(exist_ok=True)
+    monkeypatch.chdir(folder)
+    disk = Disk(folder, cut_at)
+    with disk.watching(), pytest.raises(PowerCut) if cut_at else nullcontext():
+        assert train(ward).code == 0
+    return disk
