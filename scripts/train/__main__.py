@@ -34,7 +34,7 @@ def main(
     from thinc.api import get_torch_default_device
 
     from scripts import functions  # noqa: F401  (registers our functions)
-    from scripts.corpus.pipelines import add_sources, reset_strings
+    from scripts.corpus.pipelines import add_sources
     from scripts.encoders import check_encoder
     from scripts.machine import describe_machine
     from scripts.runtime.libc import return_freed_blocks
@@ -68,7 +68,6 @@ def main(
             train(nlp, folder, work, record, gpu)
             calibrate(folder / "model-best", corpus / "dev.spacy")
             for pipeline in (folder / "model-best", folder / "model-last"):
-                reset_strings(pipeline)
                 add_sources(pipeline, sources)
         end_training(work)
     msg.good(f"Trained {output}")

@@ -22,6 +22,7 @@ from spacy.util import load_config, registry, resolve_dot_names
 from thinc.api import fix_random_seed, set_gpu_allocator
 from wasabi import msg
 
+from scripts.corpus.pipelines import reset_strings
 from scripts.files import whole_folder
 from scripts.train.epochs import Epochs
 
@@ -76,6 +77,7 @@ def train(nlp: Language, folder: Path, work: Path, record: dict[str, Any], gpu: 
     def write(path: Path) -> None:
         with nlp.use_params(optimizer.averages):
             before_to_disk(nlp).to_disk(path)
+        reset_strings(path)
 
     with nlp.select_pipes(disable=frozen):
         log_step, finalize_logger = training["logger"](nlp, sys.stdout, sys.stderr)

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.training.loop import train as train_by_spacy
 
 from scripts.cli import InputError
+from scripts.corpus.pipelines import reset_strings
 from scripts.train.checkpoint import bind
 from scripts.train.epochs import Epochs
 from scripts.train.loop import train
@@ -50,6 +51,12 @@ def make(folder: Path, kind: str, path: Path) -> Language:
     return initialized(folder, path)
 
 
+def train_spacys(nlp: Language, path: Path) -> None:
+    train_by_spacy(nlp, path)
+    for pipeline in ("model-best", "model-last"):
+        reset_strings(path / pipeline)
+
+
 def train_ours(nlp: Language, path: Path) -> None:
     path.with_name("work").mkdir(exist_ok=True)
     train(nlp, path, path.with_name("work"), bind(path.with_name("work"), SETTINGS, "this machine"), -1)
@@ -64,7 +71,7 @@ def results(folder: Path, kind: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_a_training_that_was_stopped_is_spacys_to_the_bit(kind, folder, tmp_path, monkeypatch, capsys):
     output = tmp_path / "output"
-    train_by_spacy(make(folder, kind, output), output)
+    train_spacys(make(folder, kind, output), output)
     expected = results(output, kind)
     output.rename(tmp_path / "spacys")
     for step in (BATCHES + 3, 2 * BATCHES + 2):  # in the second epoch, and in the third
@@ -82,11 +89,20 @@ def test_a_training_that_was_stopped_is_spacys_to_the_bit(kind, folder, tmp_path
 
 def test_a_training_that_nobody_stops_is_spacys_to_the_bit(folder, tmp_path):
     output = tmp_path / "output"
-    train_by_spacy(make(folder, "ours", output), output)
+    train_spacys(make(folder, "ours", output), output)
     expected = contents(output)
     output.rename(tmp_path / "spacys")
     train_ours(make(folder, "ours", output), output)
     assert contents(output) == expected
+
+
+def test_what_is_kept_while_it_trains_holds_no_word_of_the_notes(folder, tmp_path, monkeypatch):
+    output = tmp_path / "output"
+    nlp = make(folder, "ours", output)
+    with stopping(monkeypatch, BATCHES + 3):
+        train_ours(nlp, output)
+    kept = [tmp_path / "work/checkpoint.safetensors", *(tmp_path / "work").glob("best-*/vocab/strings.json")]
+    assert len(kept) > 1 and not any(b"aspirin" in path.read_bytes() for path in kept)
 
 
 def test_batches_that_cannot_be_made_again_are_told(folder, tmp_path, monkeypatch):

@@ -40,8 +40,8 @@ def test_each_change_is_named(folder, settings, tmp_path):
     write_config(other / "config.cfg", {})
     write_notes(other / "corpus/dev.spacy", 5, 1)
     assert changed(settings, settings_of(other)) == {"dev.spacy"}
-    tokenizer = other / "encoder/tokenizer.json"
-    tokenizer.write_text(tokenizer.read_text(encoding="utf8").replace('"lowercase": true', '"lowercase": false'))
+    path = other / "encoder/tokenizer_config.json"
+    path.write_text(path.read_text(encoding="utf8").replace('"do_lower_case": true', '"do_lower_case": false'))
     assert changed(settings, settings_of(other)) == {"dev.spacy", "weights of transformer"}
 
 
