@@ -12,7 +12,7 @@ from scripts.compare.plots import (
     draw_reliability,
     draw_thresholds,
 )
-from scripts.corpus.note import NOTE
+from scripts.corpus.copies import say_shared
 from scripts.corpus.scores import UNDEFINED
 from scripts.pages.environment import create_environment
 
@@ -37,8 +37,7 @@ CONFUSIONS = 8  # rows
 
 def say_in_train(comparison: dict[str, Any]) -> str:
     """How many test texts the models have learnt from."""
-    texts = "texts" if comparison["unit"] == NOTE else f"{comparison['unit']}s"
-    return f"{comparison['in_train']:,} of {comparison['notes']:,} test {texts} are in train as well."
+    return f"{say_shared(comparison['in_train'], comparison['notes'], comparison['unit'])}."
 
 
 _WORDS = {"definitions": DEFINITIONS, "meanings": MEANINGS, "averages": AVERAGES, "undefined": UNDEFINED,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from wasabi import msg
 
 from scripts.cli import InputError
-from scripts.corpus.copies import text_key
+from scripts.corpus.copies import say_shared, text_key
 from scripts.corpus.note import NOTE, SENTENCE, Note
 from scripts.corpus.split import SPLITS, assign, patient_of
 
@@ -64,14 +64,12 @@ class Copies(NamedTuple):
             )
         if self.unit == SENTENCE:
             msg.info("The files do not say where their notes end, so that each sentence counts as one")
-        texts = "texts" if self.unit == NOTE else f"{self.unit}s"
         if self.texts:
             msg.info(f"{self.texts:,} texts are there more than once, in {self.notes:,} {self.unit}s")
         for pair, number in self.shared.items():
             one, other = pair.split(" in ")
             msg.warn(
-                f"{number:,} of {self.sizes[one]:,} {one} {texts} are in {other} as well; --drop-copies leaves"
-                f" them out of {other}"
+                f"{say_shared(number, self.sizes[one], self.unit, one, other)}; --drop-copies leaves them out of {other}"
             )
         for pair, number in self.patients.items():
             one, other = pair.split(" in ")

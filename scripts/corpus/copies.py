@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Iterable
 
+from scripts.corpus.note import NOTE
+
 
 def text_key(text: str) -> bytes:
     """Equal for texts that differ in white space only; empty for one of blanks, which is nobody's copy."""
@@ -14,3 +16,9 @@ def count_shared(texts: Iterable[str], others: Iterable[str]) -> int:
     """How many of the texts are among the others as well."""
     known = {text_key(other) for other in others} - {b""}
     return sum(text_key(text) in known for text in texts)
+
+
+def say_shared(number: int, total: int, unit: str, one: str = "test", other: str = "train") -> str:
+    """How many of one part are in another as well, in words that end without a full stop."""
+    texts = "texts" if unit == NOTE else f"{unit}s"
+    return f"{number:,} of {total:,} {one} {texts} are in {other} as well"

@@ -30,7 +30,7 @@ def main(
     import torch
     from spacy.tokens import DocBin
 
-    from scripts.corpus.copies import count_shared
+    from scripts.corpus.copies import count_shared, say_shared
     from scripts.corpus.docs import DOCBIN_ATTRS, read_docs
     from scripts.corpus.pipelines import count_words, encoder_name, load_pipeline
     from scripts.evaluate.assertions import evaluate_assertions
@@ -72,7 +72,7 @@ def main(
     print_scores(metrics)
     warn_of_unseen_labels(nlp, golds)
     if in_train:
-        msg.warn(f"{in_train:,} of {len(golds):,} test texts are in train as well.")
+        msg.warn(f"{say_shared(in_train, len(golds), metrics['unit'])}.")
     msg.good(f"Scored {len(golds):,} {metrics['unit']}s, see {output.with_suffix('.json')}")
 
 

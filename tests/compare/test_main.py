@@ -124,6 +124,25 @@ def test_all_models_stand_in_one_table(place):
     assert ["F", "100.00", "88.89"] in table and ["words/s", "1,234", "1,234"] in table
 
 
+def test_sentences_are_called_so_where_files_have_no_notes(place):
+    said = {"unit": "sentence", "in_train": 2}
+    done = place.run(place.add("bert", make_docs(), **said), place.add("albert", make_docs(miss="plimadine"), **said))
+    assert done.code == 0, done.output
+    report, table = (" ".join(place.read(name).split()) for name in ("report.html", "comparison.md"))
+    for page in (report, table):
+        assert "8 test sentences" in page and "bootstrap over sentences" in page
+        assert "2 of 8 test sentences are in train as well." in page
+        assert not re.search(r"\b(test|over|these|8) notes", page)
+    assert "8 sentences)" in " ".join(done.output.split()) and "randomisation over sentences" in report
+
+
+def test_test_texts_that_are_in_train_are_told_if_there_are_some(place):
+    place.run(place.add("bert", make_docs(), in_train=4))
+    assert all("4 of 8 test texts are in train as well." in place.read(f) for f in ("report.html", "comparison.md"))
+    place.run(place.add("bert", make_docs(), in_train=0))
+    assert "in train as well" not in place.read("report.html") + place.read("comparison.md")
+
+
 def test_the_verdict_is_computed(place):
     better, worse = place.add("bert", make_docs()), place.add("albert", make_docs(miss="plimadine"))
     place.run(better, worse)
