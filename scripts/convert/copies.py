@@ -68,9 +68,8 @@ class Copies(NamedTuple):
             msg.info(f"{self.texts:,} texts are there more than once, in {self.notes:,} {self.unit}s")
         for pair, number in self.shared.items():
             one, other = pair.split(" in ")
-            msg.warn(
-                f"{say_shared(number, self.sizes[one], self.unit, one, other)}; --drop-copies leaves them out of {other}"
-            )
+            told = say_shared(number, self.sizes[one], self.unit, one, other)
+            msg.warn(f"{told}; --drop-copies leaves them out of {other}")
         for pair, number in self.patients.items():
             one, other = pair.split(" in ")
             msg.warn(f"{number:,} patients of {one} are in {other} as well, for so the folders have it")

@@ -136,6 +136,19 @@ def test_sentences_are_called_so_where_files_have_no_notes(place):
     assert "8 sentences)" in " ".join(done.output.split()) and "randomisation over sentences" in report
 
 
+def test_texts_that_the_corpus_has_twice_are_told(place):
+    path, results = place.folder / "corpus/conversion.json", place.add("bert", make_docs())
+    ledger = srsly.read_json(path)
+    for copies, said in (
+        ({"texts": 4, "notes": 9, "left_out": [{}] * 3}, "4 texts are there more than once, in 9 notes; 3 copies"),
+        ({"texts": 0, "notes": 0, "left_out": [{}]}, "0 texts are there more than once, in 0 notes; 1 copies"),
+        ({"texts": 0, "notes": 0, "left_out": []}, ""),
+    ):
+        srsly.write_json(path, {**ledger, "copies": copies})
+        place.run(results)
+        assert said in place.read("report.html") if said else "more than once" not in place.read("report.html")
+
+
 def test_test_texts_that_are_in_train_are_told_if_there_are_some(place):
     place.run(place.add("bert", make_docs(), in_train=4))
     assert all("4 of 8 test texts are in train as well." in place.read(f) for f in ("report.html", "comparison.md"))

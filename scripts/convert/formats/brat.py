@@ -130,16 +130,17 @@ def _join_continuations(annotations: str) -> tuple[list[_Line], list[int]]:
 
     RETURNS (tuple[list[_Line], list[int]]): The annotations, and the numbers of the lines joined.
     """
-    lines, joined = [], []
+    found: list[tuple[int, list[str]]] = []
+    joined = []
     for number, text in enumerate(annotations.split("\n"), start=1):
         text = text.removesuffix("\r")
         if any(kind.match(text) for kind in (_TEXT_BOUND, _MALFORMED, _OTHER)):
-            lines.append(_Line(number, text))
+            found.append((number, [text]))
         elif text.strip():
             joined.append(number)
-            if lines:
-                lines[-1] = lines[-1]._replace(text=f"{lines[-1].text}\n{text}")
-    return lines, joined
+            if found:
+                found[-1][1].append(text)
+    return [_Line(number, "\n".join(parts)) for number, parts in found], joined
 
 
 def _read_mentions(text: str, lines: Sequence[_Line], file: str) -> tuple[list[Entity | None], list[Problem]]:

@@ -112,11 +112,18 @@ def read(files: Sequence[File], skip_unpaired: bool = False, choice: Choice = AN
     for table in tables:
         whole_part = named_split((table.file.path.stem,)) != "" or undivided < FEWEST_FILES
         notes.extend(_read_table(table, layouts[table.width], choice, cut and table.undivided and whole_part))
-    names = Counter(note.id for note in notes)
-    for note in notes:
-        # As with pairs of files, the folder goes before a name that occurs twice.
-        folder = PurePosixPath(note.file).parent
-        yield note if names[note.id] == 1 else note._replace(id=str(folder / note.id))
+    yield from _name_apart(notes)
+
+
+def _name_apart(notes: Sequence[Note]) -> Iterator[Note]:
+    """The notes; as with pairs of files, the folder goes before a name that occurs twice, or else the file's path."""
+    files = [PurePosixPath(note.file) for note in notes]
+    short = [str(file.parent / note.id) for file, note in zip(files, notes, strict=True)]
+    names, folders = Counter(note.id for note in notes), Counter(short)
+    for note, file, name in zip(notes, files, short, strict=True):
+        if names[note.id] > 1:
+            note = note._replace(id=name if folders[name] == 1 else str(file.parent / file.stem / note.id))
+        yield note
 
 
 # From a file to its rows

@@ -246,6 +246,17 @@ def test_a_note_without_tokens_is_a_note():
     assert documents("") == [("part", "")]
 
 
+def test_documents_of_one_name_get_the_folder_or_the_file_before_it():
+    content = "-DOCSTART- (n/1)\n\na\tO\n\n-DOCSTART- (n2)\n\nb\tO\n"
+    other = content.replace("n2", "n3")
+    assert [note.id for note in conll.read([file("a/x.conll", content), file("b/x.conll", other)])] == [
+        "a/n/1", "n2", "b/n/1", "n3",
+    ]  # fmt: skip
+    assert [note.id for note in conll.read([file("x.conll", content), file("y.conll", other)])] == [
+        "x/n/1", "n2", "y/n/1", "n3",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("path", "split"),
     [
