@@ -236,6 +236,12 @@ def test_a_mention_that_cannot_be_read_is_counted(mention, kind):
     assert quoted(note) == BOTH[1:] and problems(note) == [(1, kind, 1)]
 
 
+def test_a_number_of_thousands_of_digits_is_no_offset():
+    [note] = read('{"id": %s, "text": "fever", "label": [[0, %s, "x"], [0, 5, "x"]]}' % ("9" * 5000, "9" * 5000))
+    assert (note.id, problems(note)) == ("train-1", [(1, "no offsets that can be read", 1)])
+    assert quoted(note) == [("x", "fever")]
+
+
 def test_offsets_may_be_strings():
     assert quoted(read_one({"text": TEXT, "label": [["8", "13", "problem"]]})) == BOTH[:1]
 

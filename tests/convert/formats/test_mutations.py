@@ -72,3 +72,8 @@ def test_whatever_bytes_are_changed_a_reader_counts_or_says_what_it_cannot_read(
         for note in notes:
             check(note)
     assert 0 < said < ROUNDS  # else nothing was tried
+
+
+def test_every_reader_of_text_is_tried():
+    # Bytes of a .spacy file are packed with a checksum.
+    assert FORMATS.keys() - SEEDS.keys() <= {"con", "brat", "conll", "spacy"}
