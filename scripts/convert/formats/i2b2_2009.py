@@ -16,13 +16,14 @@ from scripts.corpus.note import Attributes, Entity, Fragment, Note, Problem
 from scripts.corpus.split import named_split
 
 SPANS = ("m", "do", "mo", "f", "du", "r")
-SUFFIXES = (".entries", ".m")
+ENTRIES, CONVERTED = ".entries", ".m"
 TRAINING = "training.sets.released"  # a copy of the texts that belong to the train part
 FINAL = "converted.noduplicates.sorted"  # the one folder of test annotations that counts; others are earlier stages
 _NUMBER = r"\d{1,9}"
 _OFFSETS = rf"{_NUMBER}:{_NUMBER} +{_NUMBER}:{_NUMBER}"
 # A quote may hold quotation marks: it ends before offsets, or before the next field.
 _FIELD = re.compile(rf'([a-z]{{1,2}})="((?:(?!\|\|).)*?)"(?: +({_OFFSETS}(?:[ ,]+{_OFFSETS})*))? *(?:\|\|+|$)')
+_MEDICATION = re.compile(rb'^(?:\xef\xbb\xbf)?\s*m="', re.MULTILINE)
 _WAYS = (re.compile(r"(?:(?<=^)|(?<=[ \t]))[^ \t]*"), re.compile(r"[^ \t]+"))  # every blank separates, or runs of them
 _NONE = "nm"
 _ENDS = ".,;:"  # that a word may have and its quote lack
@@ -31,7 +32,9 @@ Word = tuple[int, int]  # line and word
 
 
 def recognises(file: File) -> bool:
-    return file.path.name.lower().endswith(SUFFIXES) and _FIELD.match(_first_line(file)) is not None
+    """Whether it is a file of annotations; of the two suffixes the second is also that of MATLAB."""
+    name = file.path.name.lower()
+    return name.endswith(ENTRIES) or (name.endswith(CONVERTED) and (_MEDICATION.search(file.data) is not None))
 
 
 def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:
@@ -57,12 +60,8 @@ def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:
         yield Note(found.id, text, entities, path, str(found.text.path), split, problems)
 
 
-def _first_line(file: File) -> str:
-    return file.data[:5000].decode("utf8", "ignore").removeprefix("\ufeff").lstrip().split("\n")[0].strip()
-
-
 def _counts(file: File, final: bool) -> bool:
-    return not final or not file.path.name.lower().endswith(".m") or FINAL in file.path.parts
+    return not final or not file.path.name.lower().endswith(CONVERTED) or FINAL in file.path.parts
 
 
 def _stem(file: File) -> str:

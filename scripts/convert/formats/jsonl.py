@@ -18,10 +18,11 @@ from scripts.convert.formats import label_studio
 from scripts.convert.formats.names import check_text, file_split, name_notes
 from scripts.convert.formats.offsets import Stated, fragment, is_written, place
 from scripts.convert.formats.said import Said, join_said
-from scripts.convert.formats.values import Value, first_value, read_values
+from scripts.convert.formats.values import Value, begins_json, first_value, read_values
 from scripts.corpus.assertions import VALUES
 from scripts.corpus.note import Attributes, Note, Problem
 
+SUFFIXES = (".jsonl", ".ndjson", ".json")
 TEXTS = ("text", "data")
 MENTIONS = ("ents", "spans", "entities", "label", "labels")
 ACCEPTED = "accept"
@@ -39,6 +40,8 @@ class _Row(NamedTuple):
 
 def recognises(file: File) -> bool:
     value = first_value(file)
+    if value is None:  # damaged, which is said when it is read
+        return begins_json(file) and file.path.suffix.lower() in SUFFIXES
     return any(_as_row(each) or _is_known(each) for each in _unwrap(value))
 
 

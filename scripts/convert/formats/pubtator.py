@@ -32,7 +32,7 @@ class _Document(NamedTuple):
 
 
 def recognises(file: File) -> bool:
-    return _BEGIN.match(file.data[:1000]) is not None
+    return _BEGIN.match(file.data[:1000]) is not None or file.path.suffix.lower() == ".pubtator"
 
 
 def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:

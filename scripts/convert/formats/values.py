@@ -39,9 +39,13 @@ def read_values(file: File) -> Iterator[Value]:
         raise InputError(f"{file.path}, line {number}: damaged JSON; write the file again.") from None
 
 
+def begins_json(file: File) -> bool:
+    return file.data[:100].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+
+
 def first_value(file: File) -> Any:
     """The first value of a file, to tell what it is, by its beginning if that will do; None if it is no JSON."""
-    if file.data[:100].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+    if not begins_json(file):
         return None
     for size in (_START, len(file.data)):
         try:

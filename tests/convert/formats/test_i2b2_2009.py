@@ -58,6 +58,11 @@ def test_texts_without_annotations_are_no_notes():
     assert [note.id for note in i2b2_2009.read(files)] == ["1001"]
 
 
+def test_an_empty_file_of_annotations_is_a_note_without_mentions_and_a_damaged_one_counted():
+    assert read("").entities == () and read("").problems == ()
+    assert problems(read("nonsense\n" + LINE)) == [(1, "malformed line", 1)] and quoted(read("x\n" + LINE)) == MENTIONS
+
+
 def test_archives_of_the_release_state_the_split():
     all_texts, training = (
         "train.test.released.8.17.09.tar.gz/train.test.released.8.17.09",
@@ -89,7 +94,7 @@ def test_annotations_without_a_text_are_reported_or_left_out():
     assert [note.id for note in i2b2_2009.read(files, skip_unpaired=True)] == ["1001"]
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.m", "function y = f(x)\n"), ("a.entries", ""), ("a.ann", LINE)])
+@pytest.mark.parametrize(("name", "content"), [("a.m", "function y = f(x)\n"), ("a.m", ""), ("a.ann", LINE)])
 def test_other_files_are_not_recognised(name, content):
     assert not i2b2_2009.recognises(file(name, content))
 

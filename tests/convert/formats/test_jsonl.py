@@ -187,9 +187,16 @@ def test_a_value_longer_than_what_is_looked_at_first_is_recognised():
     assert jsonl.recognises(file("a.json", json.dumps([long]))) and jsonl.recognises(file("a.jsonl", lines(long, long)))
 
 
-@pytest.mark.parametrize("content", ["", "[", "{", "[1, 2]", '{"a": 1}', "{'text': 1}", "[[", "-DOCSTART-\tO\n", "[]"])
+@pytest.mark.parametrize("content", ["", "[1, 2]", '{"a": 1}', '{"text": 1}', "-DOCSTART-\tO\n", '[{"text": "x"}]'])
 def test_other_files_are_not_recognised(content):
     assert not jsonl.recognises(file("a.json", content))
+
+
+@pytest.mark.parametrize("content", ["[", "{", "{'text': 1}", "[[", '{"text": "x", "label": [}'])
+def test_what_begins_as_json_and_is_damaged_is_told_not_passed_over(content):
+    assert not jsonl.recognises(file("a.conll", content))
+    with pytest.raises(InputError, match=r"b.json, line 1: damaged JSON"):
+        list(jsonl.read([file("a.json", lines({"text": TEXT, "label": [FEVER]})), file("b.json", content)]))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +244,7 @@ def test_a_mention_that_cannot_be_read_is_counted(mention, kind):
 
 
 def test_a_number_of_thousands_of_digits_is_no_offset():
-    [note] = read('{"id": %s, "text": "fever", "label": [[0, %s, "x"], [0, 5, "x"]]}' % ("9" * 5000, "9" * 5000))
+    [note] = read('{"id": N, "text": "fever", "label": [[0, N, "x"], [0, 5, "x"]]}'.replace("N", "9" * 5000))
     assert (note.id, problems(note)) == ("train-1", [(1, "no offsets that can be read", 1)])
     assert quoted(note) == [("x", "fever")]
 

@@ -104,6 +104,8 @@ def test_a_line_that_cannot_be_read_is_counted(line, kind):
 
 def test_a_line_before_the_first_document_is_named():
     content = "1|t|A.\n"
+    with pytest.raises(InputError, match=r"train.PubTator, line 2: no title or abstract before it"):
+        read("\n" + FEVER + DOCUMENT)
     assert pubtator.recognises(file("x", content)) and not pubtator.recognises(file("x", FEVER + content))
     with pytest.raises(InputError, match=r"x, line 2: not UTF-8"):
         list(pubtator.read([file("x", content.encode() + b"\xff")]))
