@@ -37,6 +37,7 @@ def main(
     from scripts.evaluate.confidence import score_confidence
     from scripts.evaluate.errors import mention_keys
     from scripts.evaluate.evaluation import evaluate
+    from scripts.evaluate.official import official_scores
     from scripts.evaluate.predictions import predict, read_golds, warn_of_unseen_labels
     from scripts.evaluate.report import print_scores
     from scripts.machine import describe_machine, describe_versions
@@ -51,12 +52,14 @@ def main(
     start = time.perf_counter()
     predictions = predict(nlp, golds)
     seconds = time.perf_counter() - start
+    conversion = read_json(corpus / CONVERSION, "convert the corpus")
     metrics = evaluate(golds, predictions, seen) | {
+        "official": official_scores(conversion.get("format", ""), golds, predictions),
         "confidence": score_confidence(golds, predictions),
         "assertions": evaluate_assertions(nlp, golds, predictions),
         "model": output.name,
         "corpus": terms.corpus,
-        "unit": read_json(corpus / CONVERSION, "convert the corpus").get("unit", NOTE),
+        "unit": conversion.get("unit", NOTE),
         "in_train": in_train,
         "test_sha256": hash_file(test),
         "encoder": encoder_name(nlp),
