@@ -46,6 +46,7 @@ FOREIGN = {
     },  # by which files
     "pip compile": {"--generate-hashes", "--python-version", "--python-platform"},  # uv: pins with hashes
     "pytest": {"--ignore"},
+    "spark-submit": {"--master", "--archives", "--py-files", "--to", "--engine"},
 }
 VERDICT = re.compile(r"([+-][\d.]+) points of .+ interval ([+-][\d.]+) to ([+-][\d.]+), p = ([\d.]+), (\d+) notes")
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*(?:\.\w+)?")

@@ -145,9 +145,9 @@ def test_concept_files_hold_mentions_of_whole_words_in_one_piece(tmp_path_factor
     ]
     widened = 0
     for one, other in zip(note.entities, again.entities, strict=True):
-        assert (len(other.fragments) == 1 and other.start <= one.start) or not note.text[one.start : other.start].strip(
-            " "
-        )
+        assert (len(other.fragments) == 1 and other.start <= one.start) or not note.text[
+            one.start : other.start
+        ].strip()
         outside = note.text[other.start : one.start] + note.text[one.end : other.end]
         assert " " not in outside and "\n" not in outside
         widened += (other.start, other.end) != (one.start, one.end)
