@@ -27,7 +27,8 @@ from scripts.corpus.split import named_split
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".bilou")
 FEWEST_FILES = 3  # of fewer files without documents none is a note: they could not be divided into three parts
 SAMPLE = 2_000  # rows of a file that are looked at to tell its columns
-_BEGIN = 1 << 14  # bytes of a file that are looked at to tell whether it is CoNLL text
+_OTHERS = (".ann", ".a1", ".a2", ".con", ".concept", ".ast", ".rel", ".xml", ".json", ".jsonl", ".spacy", ".pdf")
+_BEGIN = 1 << 12  # bytes of a file that are looked at to tell whether it is CoNLL text
 _DOCUMENT = re.compile(
     rf"{DOCSTART}(?:.*?\((?P<docstart>.+)\))?.*|#begin document \(?(?P<begin>.*?)\)?;?(?: part \d+)?"
     r"|# ?newdoc(?: id = (?P<newdoc>.+))?|###MEDLINE:(?P<medline>\S+)"
@@ -77,21 +78,29 @@ class _Table(NamedTuple):
 
 
 def recognises(file: File) -> bool:
-    """Whether a file holds CoNLL text, by its first lines; a few suffixes are for nothing else."""
-    if file.path.suffix.lower() in SUFFIXES:
-        return True
+    """Whether a file holds CoNLL text, by its first lines; a few suffixes are for nothing else, others never for it."""
+    suffix = file.path.suffix.lower()
+    if suffix in SUFFIXES or suffix in _OTHERS:
+        return suffix in SUFFIXES
     lines = file.data[:_BEGIN].decode("utf8", errors="replace").split("\n")
     lines = lines[:-1] if len(file.data) > _BEGIN else lines
-    rows = [row for row in _rows(lines, 1) if row.cells and not row.cells[0].startswith("#")]
-    if len(rows) < 2:
-        return False
-    width = most_common_width([row.cells for row in rows])
-    several = [row.cells for row in rows if len(row.cells) == width > 1]
+    if not _is_inline(lines) and not _is_even([_split(line) for line in lines if line[:1] not in "-#"]):
+        return False  # before more is looked at: nearly all notes end here
+    rows = [row.cells for row in _rows(lines, 1) if row.cells and not row.cells[0].startswith("#")]
+    width = most_common_width(rows)
+    several = [row for row in rows if len(row) == width > 1]
     columns = [[row[place].strip(" ") for row in several] for place in range(width)]
     tags = {place: scheme for place, cells in enumerate(columns) if (scheme := find_scheme(cells))}
     # A metadata table may have a column of letters, and a note a line that ends in O
     found = [place for place, scheme in tags.items() if has_labels(columns[place], scheme) or len(several) > 9]
-    return bool(found) and 10 * len(several) >= 9 * len(rows)
+    return len(several) > 1 and bool(found)
+
+
+def _is_even(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether nearly all rows have as many columns, or one more for the assertion."""
+    numbers = Counter(len(row) for row in rows if row)
+    most = max(numbers, key=numbers.__getitem__, default=0)
+    return 10 * (numbers[most] + numbers[most - 1]) >= 9 * numbers.total()
 
 
 def read(files: Sequence[File], skip_unpaired: bool = False, choice: Choice = ANY, cut: bool = False) -> Iterator[Note]:

@@ -38,6 +38,8 @@ def told(note: Note) -> list[str]:
 
 
 POS = [token and "NN" for token in TOKENS]
+KINDS = ("PRP", "VBZ", "NN", ".", "", "VBZ", "NN", "CD", "NN", ".")
+BARE = [tag[:1] for tag in TAGS]
 CHUNKS = [token and "B-NP" for token in TOKENS]
 OUTSIDE = [token and "O" for token in TOKENS]
 IDS = {
@@ -78,6 +80,11 @@ def test_tokens_that_are_numbers_are_text():
     [
         ((TAGS, TOKENS), "tokens read from column 2, tags from column 1 of 2"),
         ((TAGS, IDS["row"], IDS["offset"], TOKENS), "tokens read from column 4, tags from column 1 of 4"),
+        ((TAGS, KINDS, TOKENS), "tokens read from column 3, tags from column 1 of 3"),
+        (
+            (TOKENS, TAGS, BARE),
+            "tokens read from column 1, tags from column 2 of 3; column 3 has tags as well (--tag-column)",
+        ),
         ((TAGS, POS, TOKENS), "tokens read from column 3, tags from column 1 of 3"),
         ((TOKENS, TAGS, POS), "tokens read from column 1, tags from column 2 of 3"),
         ((TOKENS, TAGS, OUTSIDE), "tokens read from column 1, tags from column 2 of 3"),
@@ -134,6 +141,12 @@ def test_columns_can_be_chosen_by_the_names_in_the_first_row():
     note = read(content, token="lemma", tag="NER")
     assert note.text == TEXT.lower() and not note.problems
     assert read(content, token="1", tag="4").entities[0].label == "NP"
+
+
+def test_a_row_of_other_names_is_known_by_the_name_asked_for():
+    content = "wort\tmarke\tart\n" + table(TOKENS, TAGS, KINDS)
+    assert read(content, tag="marke").text == TEXT
+    assert (1, "unknown tag", 1) in problems(read(content, tag="2"))
 
 
 @pytest.mark.parametrize(

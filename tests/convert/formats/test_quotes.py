@@ -67,9 +67,12 @@ def test_an_occurrence_of_other_capitals_nearby_may_be_the_one():
 def test_repairs_stay_between_the_mentions_that_are_right():
     text = "pain , then fever , then chills , then fever ."
     chills = f"x {text.index('chills')} {text.index('chills') + 6}\tchills"
-    # Nearer to the first fever, but behind the chills
     assert starts(read(text, chills, "x 27 32\tfever")) == [25, 39]
     assert starts(read(text, chills, "x 22 27\tfever")) == [25, 12]
+    # Nearer to the first fever, but behind the chills
+    text = "fever , chills , and then at last fever ."
+    assert starts(read(text, "x 8 14\tchills", "x 10 15\tfever")) == [8, 34]
+    assert starts(read(text[:20], "x 8 14\tchills", "x 10 15\tfever")) == [8]
 
 
 def test_two_mentions_do_not_become_one():
