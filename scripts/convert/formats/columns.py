@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from scripts.cli import InputError
-from scripts.convert.formats.iob import PLAIN, Scheme, find_scheme, has_labels
+from scripts.convert.formats.tags import PLAIN, Scheme, find_scheme, has_labels
 
 _TOKEN_NAMES = {"token", "tokens", "word", "words", "form", "text"}
 _TAG_NAMES = {

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from scripts.archives import File, decode, is_utf8
 from scripts.cli import InputError
 from scripts.convert.formats.columns import ANY, Choice, Layout, find_layout, is_header, most_common_width
-from scripts.convert.formats.iob import PLAIN, Tag, find_scheme, has_labels
+from scripts.convert.formats.tags import PLAIN, Tag, find_scheme, has_labels
 from scripts.corpus.assertions import VALUES
 from scripts.corpus.conll import DOCSTART, UNSAID
 from scripts.corpus.note import NOTE, SENTENCE, Entity, Note, Problem

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from scripts.archives import File
 from scripts.convert.formats import brat
-from scripts.convert.formats.tags import GROUP, TYPE
+from scripts.convert.formats.mae import GROUP, TYPE
 from scripts.corpus.assertions import VALUES
 from scripts.corpus.note import Entity, Fragment, Note
 

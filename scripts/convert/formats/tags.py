@@ -1,77 +1,90 @@
-"""XML of MAE, as i2b2 2012 and 2014 have it: a TEXT, and TAGS whose offsets count its characters.
-
-Faults of the releases are mended without moving a character of the text: an & that begins no entity, and a second XML
-declaration inside the file. Quotes are known to be careless there, and the official scores go by offsets, so mentions
-of other words than their quote are kept and counted, unless most of a note's are.
-"""
+"""IOB tags as corpora spell them: B-x, B_x, x-B, or without a label; several in one cell."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
-from scripts.archives import File
-from scripts.cli import InputError
-from scripts.convert.formats.names import file_split, name_notes
-from scripts.convert.formats.offsets import Stated, fragment, place
-from scripts.convert.formats.said import Said, join_said
-from scripts.convert.formats.trees import Node, escape_bare, parse, root_tag
-from scripts.corpus.note import Attributes, Note, Problem
-
-TYPE, GROUP = "type", "group"  # the labels to choose from
-_DECLARATION = re.compile(rb"<\?xml[^>]*\?>")
-
-Read = Callable[[Node], tuple[Stated, list[Said]] | None]
+UNLABELLED = "entity"  # the label where tags have none
+_SEPARATORS = "|;,"  # of several tags in a cell
+_MOST = 0.5  # of the cells of a column that holds tags
+_NEARLY_ALL = 0.9  # of those that are not O, where tags are spelt in a rarer way
 
 
-def is_tagged(file: File) -> bool:
-    """Whether a file has a text with tags; a text without is not annotated."""
-    return bool(root_tag(file)) and b"<TEXT" in file.data and b"<TAGS" in file.data
+class Tag(NamedTuple):
+    """A tag other than O.
 
-
-def read_notes(files: Iterable[File], read_tag: Read) -> Iterator[Note]:
-    """The notes of files, one each.
-
-    read_tag (Read): Gives the mention that a tag states, with what is said of it; None for a tag of another kind.
-    RAISES (InputError): A file is no XML, or has no text.
+    prefix (str): One of B, I, E, S, L, U.
+    label (str): What it is a part of.
     """
-    yield from name_notes(_read_note(file, read_tag) for file in files)
+
+    prefix: str
+    label: str
 
 
-def state(tag: Node, label: str, ignored: Sequence[str] = ()) -> Stated:
-    """The mention that a tag states; its attributes are all but those of its place and the ignored ones."""
-    offsets = fragment(tag.attributes.get("start"), tag.attributes.get("end"))
-    attributes: Attributes = tuple(
-        (name, said) for name, said in tag.attributes.items() if said and name not in (*_OF_PLACE, *ignored)
-    )
-    return Stated(label, offsets, tag.attributes.get("text"), tag.line, attributes=attributes)
+class Scheme(NamedTuple):
+    """A way to spell tags.
+
+    name (str): As it is told; "" for the plain one.
+    pattern (re.Pattern): With groups `prefix` and `label`, which O has none of.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+
+    def parse(self, cell: str) -> list[Tag] | None:
+        """The tags of a cell, none for O; None if it holds something else, or two tags of one label."""
+        return _parse(self, cell)
+
+    def parse_anew(self, cell: str) -> list[Tag] | None:
+        for separator in _SEPARATORS:
+            pieces = cell.split(separator)
+            if len(pieces) > 1 and all(self.pattern.fullmatch(piece.strip()) for piece in pieces):
+                tags = [tag for piece in pieces for tag in self._parse_one(piece.strip()) or ()]
+                return tags if len({tag.label for tag in tags}) == len(tags) else None
+        return self._parse_one(cell)
+
+    def _parse_one(self, cell: str) -> list[Tag] | None:
+        match = self.pattern.fullmatch(cell)
+        if not match:
+            return None
+        groups = match.groupdict()
+        return [Tag(groups["prefix"], groups.get("label", UNLABELLED))] if groups["prefix"] else []
 
 
-_OF_PLACE = ("id", "start", "end", "text")
+@lru_cache(maxsize=10_000)
+def _parse(scheme: Scheme, cell: str) -> list[Tag] | None:
+    """Of millions of cells few are different."""
+    return scheme.parse_anew(cell)
 
 
-def _read_note(file: File, read_tag: Read) -> Note:
-    path = str(file.path)
-    root, problems = _parse(file)
-    text, tags = root.find("TEXT"), root.find("TAGS")
-    if text is None or tags is None:
-        raise InputError(f"{path}: no TEXT and TAGS in {root.tag}; the file is of another kind.")
-    stated = [mention for tag in tags.walk() if (mention := read_tag(tag))]
-    placed, wrong = place(text.text, [mention for mention, _ in stated], path, trusted=True)
-    entities, unjoined = join_said(placed, [said for _, said in stated], path)
-    problems = (*problems, *wrong, *unjoined)
-    return Note(file.path.stem, text.text, entities, path, path, file_split(file), problems)
+PLAIN = Scheme("", re.compile(r"O|(?P<prefix>[BIESLU])-(?P<label>.+)"))
+_RARE = (
+    Scheme("tags spelt B_x", re.compile(r"O|(?P<prefix>[BIESLU])_(?P<label>.+)")),
+    Scheme("tags spelt x-B", re.compile(r"O|(?P<label>.+)[-_](?P<prefix>[BIESLU])")),
+    Scheme(f"tags without a label, read as '{UNLABELLED}'", re.compile(r"O|(?P<prefix>[BIESLU])-?")),
+)
 
 
-def _parse(file: File) -> tuple[Node, list[Problem]]:
-    file = file._replace(data=_only_first(_DECLARATION, file.data))
-    try:
-        return parse(file), []
-    except InputError:
-        escaped = escape_bare(file)
-        if escaped is file:
-            raise
-        return parse(escaped), [Problem(str(file.path), 0, "& that begins no entity, taken as it stands")]
+def find_scheme(cells: Iterable[str]) -> Scheme | None:
+    """How the tags of a column are spelt; None if it holds none."""
+    numbers = Counter(cells)
+    total, outside = numbers.total(), numbers["O"]
+    plain = _count(PLAIN, numbers)
+    if plain > outside and plain > _MOST * total:
+        return PLAIN
+    for scheme in _RARE:
+        found = _count(scheme, numbers) - outside
+        if found and found >= _NEARLY_ALL * (total - outside):
+            return scheme
+    return PLAIN if plain and plain >= _MOST * total else None
 
 
-def _only_first(pattern: re.Pattern[bytes], data: bytes) -> bytes:
-    first = pattern.search(data)
-    return data[: first.end()] + pattern.sub(b"", data[first.end() :]) if first else data
+def has_labels(cells: Iterable[str], scheme: Scheme) -> bool:
+    """Whether a column has more than O."""
+    return any(scheme.parse(cell) for cell in {*cells})
+
+
+def _count(scheme: Scheme, numbers: Counter[str]) -> int:
+    return sum(number for cell, number in numbers.items() if scheme.parse(cell) is not None)

@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.convert.formats import FORMATS, brat, detect
-from scripts.convert.formats.tags import GROUP
+from scripts.convert.formats.mae import GROUP
 from scripts.corpus.note import Note
 from tests.cases import case
 from tests.helpers import file, quoted
