@@ -96,7 +96,9 @@ def test_2014_macro_is_of_mean_precision_and_recall():
 
 def test_equal_gold_mentions_count_once():
     text, twice = "Quill", [("PATIENT", "Quill"), ("PATIENT", "Quill")]
-    assert score("i2b2-2014", (text, twice, twice[:1]))["strict"]["micro"]["support"] == 1
+    for name in ("strict", "relaxed", "token"):
+        assert score("i2b2-2014", (text, twice, twice[:1]))[name]["micro"]["support"] == 1
+    assert score("i2b2-2012", (text, twice, twice[:1]))["event_overlap"]["support"] == 1
 
 
 # --- 2009
