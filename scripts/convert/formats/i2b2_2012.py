@@ -10,9 +10,9 @@ repeat a time, are left alone, and so is the folder of annotations before they w
 from collections.abc import Iterator, Sequence
 
 from scripts.archives import File
+from scripts.convert.formats.mae import GROUP, TYPE, is_tagged, read_notes, state
 from scripts.convert.formats.offsets import Stated
 from scripts.convert.formats.said import Said
-from scripts.convert.formats.mae import GROUP, TYPE, is_tagged, read_notes, state
 from scripts.convert.formats.trees import Node, root_tag
 from scripts.corpus.assertions import read_value
 from scripts.corpus.note import Note

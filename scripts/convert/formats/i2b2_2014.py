@@ -9,9 +9,9 @@ Some tags of the release are named PHI in place of the group, so that groups go 
 from collections.abc import Iterator, Sequence
 
 from scripts.archives import File
+from scripts.convert.formats.mae import GROUP, TYPE, is_tagged, read_notes, state
 from scripts.convert.formats.offsets import Stated
 from scripts.convert.formats.said import Said
-from scripts.convert.formats.mae import GROUP, TYPE, is_tagged, read_notes, state
 from scripts.convert.formats.trees import Node, root_tag
 from scripts.corpus.note import Note
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 
 from scripts.archives import File
 from scripts.cli import InputError
+from scripts.convert.formats.mae import is_tagged, read_notes, state
 from scripts.convert.formats.offsets import Stated
 from scripts.convert.formats.said import Said
-from scripts.convert.formats.mae import is_tagged, read_notes, state
 from scripts.convert.formats.trees import Node, root_tag
 from scripts.corpus.note import Note
 

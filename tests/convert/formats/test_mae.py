@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scripts.archives import File, read_files
 from scripts.cli import InputError
 from scripts.convert.formats import FORMATS, brat, detect, i2b2_2014
-from scripts.convert.formats.offsets import MISMATCH
 from scripts.convert.formats.mae import GROUP
+from scripts.convert.formats.offsets import MISMATCH
 from scripts.corpus.note import Note
 from tests.cases import case
 from tests.helpers import file, hostile_text, open_corpus, problems, quoted
