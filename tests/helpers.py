@@ -2,8 +2,10 @@
 
 import io
 import tarfile
+import tracemalloc
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -79,6 +81,17 @@ def write_files(folder: Path, members: Mapping[str, str | bytes]) -> Path:
 
 def paths(files: Iterable[File]) -> list[str]:
     return [str(found.path) for found in files]
+
+
+@contextmanager
+def memory_below(limit: int) -> Iterator[None]:
+    """Assert that what Python allocates meanwhile stays below so many bytes."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
 
 
 def open_corpus(name: str) -> Path:

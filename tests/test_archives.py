@@ -11,9 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from scripts.archives import ARCHIVE_SUFFIXES, DAMAGED, Fault, archive_stem, decode, is_utf8, open_files, read_files
+from scripts import archives
+from scripts.archives import (
+    ARCHIVE_SUFFIXES,
+    BEGINNING,
+    DAMAGED,
+    Fault,
+    Limits,
+    archive_stem,
+    decode,
+    is_utf8,
+    limits_of,
+    open_files,
+    read_files,
+)
 from scripts.cli import InputError
-from tests.helpers import file, link, paths, tar_of, write_files, zip_of
+from tests.helpers import file, link, memory_below, paths, tar_of, write_files, zip_of
 
 NOTES = {"docs/a.txt": "She had pain .\n", "concepts/a.txt.con": 'c="pain" 1:2 1:2||t="problem"\n'}
 PACKERS = {
@@ -479,3 +492,78 @@ def test_utf16_with_a_byte_order_mark_is_reported():
 def test_a_null_byte_is_named_with_its_line():
     with pytest.raises(InputError, match="line 2: null bytes"):
         decode(file("a.txt", "one\nt\0wo\n"))
+
+
+# --- archives that unpack to more than there is room for
+
+BOMB = bytes(32_000_000)
+ROOM = 16_000_000
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """From fewer bytes on the ratio is looked at."""
+    monkeypatch.setattr(archives, "FREE", 100_000)
+
+
+def packed(folder: Path, suffix: str, members: dict[str, str | bytes]) -> Path:
+    return write_files(folder, {f"n{suffix}": PACKERS[suffix](members)}) / f"n{suffix}"
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_what_unpacks_to_too_much_is_named_and_takes_no_memory(suffix, small, tmp_path):
+    path = packed(tmp_path, suffix, {"a.txt": "a", "b/bomb.txt": BOMB})
+    refused = [(Limits(2_000_000, 200_000), "unpacks to 32,000,001 bytes with what was read before.*--max-unpacked")]
+    if suffix != ".tar":
+        refused.append((Limits(2**30, 20), r"unpacks to 32,000,000 bytes, [\d,]+ times its size.*--max-ratio"))
+    for limits, reason in refused:
+        with memory_below(ROOM), pytest.raises(InputError, match=rf"^n\{suffix}/b/bomb.txt {reason}"):
+            list(read_files(path, limits=limits))
+    assert len(list(read_files(path, limits=Limits(2**30, 10**6)))) == 2
+
+
+def test_the_sum_of_all_archives_of_a_folder_is_limited(tmp_path):
+    noise = random.Random(0).randbytes(1000)
+    write_files(tmp_path, {f"{i}.zip": zip_of({"a.txt": noise, "z.zip": zip_of({"b.txt": noise})}) for i in range(3)})
+    assert len(list(read_files(tmp_path, limits=Limits(10_000, 200)))) == 6
+    with pytest.raises(InputError, match=r"^2\.zip/"):
+        list(read_files(tmp_path, limits=Limits(7500, 200)))
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_of_kinds_that_hold_no_notes_only_the_beginning_is_read(suffix, small, tmp_path):
+    path = packed(tmp_path, suffix, {"a.txt": "a", "x.PDF": b"%PDF" + BOMB})
+    with memory_below(ROOM):
+        found = list(read_files(path, limits=Limits(1000, 1)))
+    beginning = b"%PDF" + bytes(BEGINNING - 4)
+    assert found == [file(f"n{suffix}/a.txt", "a"), file(f"n{suffix}/x.PDF", beginning)]
+    (tmp_path / "x.pdf").write_bytes(b"%PDF" + BOMB)
+    assert list(read_files(tmp_path / "x.pdf")) == [file("x.pdf", beginning)]
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+@pytest.mark.parametrize("name", ["in.zip", "in.tar.gz", "t.parquet"])
+def test_opened_one_by_one_only_what_is_read_whole_is_limited(suffix, name, small, tmp_path):
+    path = packed(tmp_path, suffix, {"a.txt": "a", name: BOMB, "b.txt": BOMB, "c.csv": BOMB})
+    with memory_below(ROOM):
+        found = {str(each.path): each for each in open_files(path, limits=Limits(2_000_000, 200))}
+    faults = {path: each.reason for path, each in found.items() if isinstance(each, Fault)}
+    assert len(found) == 4 and [*faults] == [f"n{suffix}/{name}"]
+    assert faults[f"n{suffix}/{name}"].startswith("unpacks to 32,000,000 bytes")
+
+
+def test_a_header_that_lies_about_a_size_lets_no_more_through(tmp_path):
+    data = bytearray(zip_of({"a.txt": BOMB}))
+    for signature, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        start = data.find(signature) + place
+        data[start : start + 4] = (500).to_bytes(4, "little")
+    (tmp_path / "n.zip").write_bytes(data)
+    with memory_below(ROOM), pytest.raises(InputError, match=r"^n\.zip.* is damaged"):
+        list(read_files(tmp_path / "n.zip", limits=Limits(1000, 200)))
+
+
+def test_limits_that_make_no_sense_are_refused():
+    assert limits_of(2, 3) == Limits(2**21, 3)
+    for numbers in ((0, 3), (2, 0)):
+        with pytest.raises(InputError, match="take numbers from 1"):
+            limits_of(*numbers)

@@ -17,6 +17,7 @@ from wasabi import msg
 from scripts import cli
 from scripts.annotate.run import Result, Run
 from scripts.annotate.shards import ERRORS, MANIFEST, Manifest, check_output, open_manifest, verify_output
+from scripts.archives import LIMITS, Limits, limits_of
 from scripts.cli import InputError
 from scripts.corpus.texts import Columns, Failure, Text, fingerprint, read_texts
 from scripts.files import whole_file
@@ -49,6 +50,10 @@ def main(
     master: Annotated[str, typer.Option(help="Spark's cluster; by default the cores of this machine")] = "",
     table: Annotated[str, typer.Option(help="With Spark: table to take the notes from, in place of INPUT")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="With Spark: annotate what OUTPUT lacks")] = False,
+    max_unpacked: Annotated[
+        int, typer.Option(help="MiB that an archive or .parquet inside an archive may have")
+    ] = LIMITS.unpacked // 2**20,
+    max_ratio: Annotated[int, typer.Option(help="How many times its packed size it may have")] = LIMITS.ratio,
 ) -> None:
     """Annotate the notes of INPUT with MODEL into OUTPUT, in shards; after an end by force the same command goes on."""
     if verify and not input:
@@ -60,11 +65,13 @@ def main(
         raise InputError(f"Give MODEL, INPUT, OUTPUT, and --to with one of {', '.join(FORMATS)}.")
     check_options(to, max_chars, shard_size, n_process, gpu, min_confidence)
     check_assertions(to, assertions)
+    limits = limits_of(max_unpacked, max_ratio)
     of_local = {
         "--n-process": n_process > 1,
         "--gpu": gpu >= 0,
         "--shard-size": shard_size != SHARD,
         "--verify": verify,
+        "--max-unpacked or --max-ratio": limits != LIMITS,
     }
     of_spark = {"--master": bool(master), "--table": bool(table), "--resume": resume}
     check_engine(engine, to, of_local, of_spark)
@@ -76,15 +83,17 @@ def main(
         report_unused(done.unused)
         report(done.result, run, f"the column failure of {run.output}")
     else:
-        annotate_here(run, shard_size, n_process, gpu, assertions, verify)
+        annotate_here(run, shard_size, n_process, gpu, assertions, verify, limits)
 
 
-def annotate_here(run: Run, shard_size: int, n_process: int, gpu: int, assertions: bool, verify: bool) -> None:
+def annotate_here(
+    run: Run, shard_size: int, n_process: int, gpu: int, assertions: bool, verify: bool, limits: Limits
+) -> None:
     """Annotate on this machine."""
     input, output = Path(run.input), Path(run.output)
     check_output(output, input)
     unused = Counter()
-    items = begin(read_texts(input, run.columns, unused))
+    items = begin(read_texts(input, run.columns, unused, limits))
     # Imported here, so that --help does not wait for spaCy and torch.
     from scripts.annotate.annotation import annotate_rest, describe
     from scripts.corpus.brat import brat_config
@@ -102,6 +111,7 @@ def annotate_here(run: Run, shard_size: int, n_process: int, gpu: int, assertion
         **run.settings(),
         "shard_size": shard_size,
         "assertions": assertions,
+        "limits": list(limits),
     }
     with open_manifest(output, settings, verify) as manifest:
         report_damaged(manifest)

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import srsly
 
+from scripts.archives import LIMITS
 from scripts.cli import InputError
 from scripts.corpus.texts import Failure
 from scripts.files import LOCK, file_locks, hash_tree, locked, make_folder, size_tree, whole_file, whole_folder
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MANIFEST, ERRORS, SHARDS = "manifest.jsonl", "errors.jsonl", "shards"
 # Settings that older manifests do not have; the rows of these formats had fewer columns then.
 NEW_SETTINGS = {"assertions": False, "min_confidence": "0.0"}
+NEWER_SETTINGS = {"limits": [*LIMITS]}  # without effect on rows
 WIDENED = ("jsonl", "parquet")
 LAST, SPREAD = 5, 5  # shards that are read when a run goes on, at the end and before it
 
@@ -331,7 +333,7 @@ def _read_lines(path: Path) -> list[Line]:
 
 
 def _check_settings(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    known = NEW_SETTINGS | before
+    known = NEW_SETTINGS | NEWER_SETTINGS | before
     names = [name for name in now if name != "input" and known.get(name) != now[name]]
     if not names and not before.keys() >= NEW_SETTINGS.keys() and now.get("to") in WIDENED:
         raise InputError(

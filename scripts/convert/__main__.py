@@ -10,6 +10,7 @@ import typer
 from wasabi import msg
 
 from scripts import cli
+from scripts.archives import LIMITS, limits_of
 from scripts.convert.copies import divide
 from scripts.convert.formats import FORMATS
 from scripts.convert.formats.columns import Choice
@@ -38,13 +39,15 @@ def main(
     tag_column: Annotated[str, typer.Option(help="Column of the tags in CoNLL text: number or name")] = "",
     annotations: Annotated[str, typer.Option(help="Folder to take, of several that annotate the same texts")] = "",
     drop_copies: Annotated[bool, typer.Option(help="Leave train texts out that dev or test have, too")] = False,
+    max_unpacked: Annotated[int, typer.Option(help="MiB of archives that may be unpacked")] = LIMITS.unpacked // 2**20,
+    max_ratio: Annotated[int, typer.Option(help="How many times its size a packed file may have")] = LIMITS.ratio,
 ) -> None:
     """Convert CORPUS to spaCy's format, with a ledger in which every annotation is accounted for."""
     # Imported here, so that --help does not wait for spaCy and torch
     from scripts.convert.docbins import write_docbins
 
     check_name(corpus)
-    files = read_corpus(corpus, source)
+    files = read_corpus(corpus, source, limits_of(max_unpacked, max_ratio))
     format = choose_format(corpus, format, files)
     chosen = choose_annotations(format, files, annotations)
     read = read_notes(corpus, format, chosen, skip_unpaired, labels, Choice(token_column, tag_column))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.archives import File, archive_stem, read_files
+from scripts.archives import LIMITS, File, Limits, archive_stem, read_files
 from scripts.cli import InputError
 from scripts.corpus.assertions import problems_of_dropped
 from scripts.corpus.note import Note, Problem
@@ -121,28 +121,29 @@ CORPORA = {
 }
 
 
-def read_corpus(name: str, source: Path) -> list[File]:
+def read_corpus(name: str, source: Path, limits: Limits = LIMITS) -> list[File]:
     """All files of a corpus.
 
     name (str): A corpus known by name, or any other name for the notes of `source`.
     source (Path): The assets folder for a known corpus; else the folder or archive of the notes, as also for a known
         one under a data use agreement, if it has no such folder as the assets have.
+    limits (Limits): Of what is unpacked from each archive, or folder with archives.
     RAISES (InputError): The corpus or one of its archives is not there.
     """
     known = CORPORA.get(name)
     if known is None:
-        return _read_all(source)
+        return _read_all(source, limits)
     folder = source / known.folder
-    if not known.open and not folder.exists() and (files := _read_all(source)):
+    if not known.open and not folder.exists() and (files := _read_all(source, limits)):
         return files
     if not known.archives:
-        return list(read_files(folder))
+        return list(read_files(folder, limits=limits))
     found = [_find_archive(name, folder, archive) for archive in known.archives]
-    return [file for path in found for file in read_files(path, path.name)]
+    return [file for path in found for file in read_files(path, path.name, limits)]
 
 
-def _read_all(source: Path) -> list[File]:
-    return list(read_files(source, source.name if source.is_file() else ""))
+def _read_all(source: Path, limits: Limits) -> list[File]:
+    return list(read_files(source, source.name if source.is_file() else "", limits))
 
 
 def check_name(corpus: str) -> None:

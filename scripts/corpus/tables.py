@@ -95,8 +95,7 @@ def read_jsonl(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> Iter
 
     RAISES (InputError): An array is broken; a broken line is a row that cannot be read.
     """
-    # JSON may spell a character in twelve bytes, and the other keys take room, too.
-    limit = 12 * columns.max_chars + 2**20
+    limit = _longest(columns)
     stream, begun = decompress(path, stream), False
     for line, data in _numbered_lines(stream, limit):
         if line == 1:
@@ -130,24 +129,25 @@ def read_csv(path: PurePosixPath, stream: IO[bytes], columns: Columns, delimiter
     """Read separated values in UTF-8, the names of the columns first.
 
     delimiters (str): What may separate them.
-    RAISES (InputError): There is no column of the name.
+    RAISES (InputError): There is no column of the name, or a line or value is longer than any of a note.
     """
-    csv.field_size_limit(2**31 - 1)  # 131,072 by default; a cut field would leave its rest to be read as rows
+    limit = _longest(columns)
+    csv.field_size_limit(min(limit, 2**31 - 1))
     # Bytes that are no UTF-8 spoil their own row only. The byte-order mark here is the table's.
     lines = io.TextIOWrapper(
         cast(io.BytesIO, decompress(path, stream)), "utf-8-sig", errors="surrogateescape", newline=""
     )
     try:
-        first = lines.readline()
+        first = lines.readline(limit)
         reader = csv.reader(
-            chain([first] if first else [], lines), strict=True, delimiter=find_delimiter(first, delimiters, columns)
+            chain([first] if first else [], _limited_lines(path, lines, limit)), strict=True, delimiter=find_delimiter(first, delimiters, columns)
         )
         try:
             header = next(reader, [])
         except csv.Error:
             raise InputError(f"{path} has broken quotes in line 1: fix them.") from None
         names = header if len(header) > 1 and all(map(_NAME.fullmatch, header)) else []
-        yield from _csv_rows(reader, header, check_columns(path, header, columns, names))
+        yield from _csv_rows(path, reader, header, check_columns(path, header, columns, names))
     finally:
         lines.detach()  # the file is its opener's to close
 
@@ -161,7 +161,9 @@ def read_parquet(path: PurePosixPath, stream: IO[bytes], columns: Columns) -> It
     import pyarrow.parquet as pq  # loaded only where there is such a file, as --help does not wait for them
 
     if not isinstance(getattr(stream, "raw", None), io.FileIO):
-        stream = io.BytesIO(stream.read())  # a member of an archive, in which going back and forth is slow
+        # A member of an archive, in which going back and forth is slow. Read at once, zipfile would unpack more of one
+        # whose size is a lie.
+        stream = io.BytesIO(b"".join(iter(partial(stream.read, PARQUET_BUFFER), b"")))
     try:
         file = pq.ParquetFile(stream, buffer_size=PARQUET_BUFFER, pre_buffer=False)
         columns = check_columns(path, file.schema_arrow.names, columns, file.schema_arrow.names)
@@ -197,8 +199,26 @@ def _numbered_lines(stream: IO[bytes], limit: int) -> Iterator[tuple[int, bytes]
     while data := stream.readline(limit):
         number += 1
         yield number, data
-        while len(data) == limit and not data.endswith(b"\n"):
+        while len(data) >= limit and not data.endswith(b"\n"):
             data = stream.readline(limit)
+
+
+def _longest(columns: Columns) -> int:
+    """Bytes that a line may have."""
+    return 12 * columns.max_chars + 2**20  # JSON may spell a character in twelve, and what is beside the text has some
+
+
+def _limited_lines(path: PurePosixPath, lines: IO[str], limit: int) -> Iterator[str]:
+    number = 1
+    while line := lines.readline(limit):
+        number += 1
+        if len(line) >= limit and not line.endswith(("\n", "\r")):
+            raise _too_long(path, number)
+        yield line
+
+
+def _too_long(path: PurePosixPath, line: int) -> InputError:
+    return InputError(f"{path} has too long a row in line {line}: what stands from there on is missing.")
 
 
 def json_row(line: int, data: bytes, columns: Columns) -> Row:
@@ -238,7 +258,7 @@ def find_delimiter(first: str, delimiters: str, columns: Columns) -> str:
     return delimiters[0]
 
 
-def _csv_rows(reader: Any, header: list[str], columns: Columns) -> Iterator[Row]:
+def _csv_rows(path: PurePosixPath, reader: Any, header: list[str], columns: Columns) -> Iterator[Row]:
     text_at, id_at = header.index(columns.text), header.index(columns.id) if columns.id else 0
     while True:
         line = reader.line_num + 1
@@ -246,7 +266,9 @@ def _csv_rows(reader: Any, header: list[str], columns: Columns) -> Iterator[Row]
             row = next(reader)
         except StopIteration:
             return
-        except csv.Error:
+        except csv.Error as error:
+            if "field limit" in str(error):  # its rest would be read as rows
+                raise _too_long(path, line) from None
             yield Row(line, fault="broken quotes")
             continue
         if len(row) == len(header):

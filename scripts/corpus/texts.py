@@ -9,7 +9,18 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from scripts.archives import DAMAGED, LINK, Fault, Opened, fault_reason, is_archive, open_files, walk
+from scripts.archives import (
+    DAMAGED,
+    LIMITS,
+    LINK,
+    Fault,
+    Limits,
+    Opened,
+    fault_reason,
+    is_archive,
+    open_files,
+    walk,
+)
 from scripts.cli import InputError
 from scripts.corpus.tables import TABLES, Columns, MissingColumn, Row, decompress, read_rows, table_of, unpacked
 
@@ -68,19 +79,22 @@ class _Found(NamedTuple):
     row: Row
 
 
-def read_texts(source: Path, columns: Columns, unused: Counter[str]) -> Iterator[Text | Failure]:
+def read_texts(
+    source: Path, columns: Columns, unused: Counter[str], limits: Limits = LIMITS
+) -> Iterator[Text | Failure]:
     """Read all notes of a source, always in the same order and never more than one of them in memory.
 
     source (Path): A .txt file, a table (one of TABLES), an archive, or a folder of such files.
     columns (Columns): What to take of tables.
     unused (Counter[str]): Is filled with the suffixes of the files that are none of these.
+    limits (Limits): Of archives and .parquet files inside archives, which are read whole.
     YIELDS (Text | Failure): Each note once. Where a whole file cannot be read, one Failure stands for it.
     RAISES (InputError): The source does not exist, holds no notes, or is a single file that cannot be read.
     """
     # In a temporary file, so that the ids of millions of notes take no memory; only hashes go there.
     with closing(sqlite3.connect("")) as taken:
         taken.execute("CREATE TABLE taken (hash BLOB PRIMARY KEY) WITHOUT ROWID")
-        for found in _find(source, columns, unused):
+        for found in _find(source, columns, unused, limits=limits):
             item = found if isinstance(found, Failure) else take(*found, columns.max_chars)
             if isinstance(item, Text) and not _add(taken, item.id):
                 item = Failure(item.id, item.file, item.line, "an earlier note has the same id")
@@ -127,7 +141,9 @@ def fingerprint(source: Path) -> str:
 # From the source to its notes
 
 
-def _find(source: Path, columns: Columns, unused: Counter[str], unnamed: bool = False) -> Iterator[_Found | Failure]:
+def _find(
+    source: Path, columns: Columns, unused: Counter[str], unnamed: bool = False, limits: Limits = LIMITS
+) -> Iterator[_Found | Failure]:
     """The notes before their checks; a Failure stands for a file that cannot be read, or for what is left of it.
 
     unnamed (bool): Whether only texts matter: then links in archives, and tables of other columns, are unused.
@@ -135,7 +151,7 @@ def _find(source: Path, columns: Columns, unused: Counter[str], unnamed: bool = 
     alone, begun = source.is_file(), False
     if alone and not _holds_notes(PurePosixPath(source.name)):
         raise InputError(f"{source} is no {', '.join(('.txt', *TABLES))} file, no archive and no folder.")
-    for file in open_files(source):
+    for file in open_files(source, limits=limits):
         if not _holds_notes(file.path) or (unnamed and isinstance(file, Fault) and file.reason == LINK):
             unused[file.path.suffix.lower() or "(none)"] += 1
             continue

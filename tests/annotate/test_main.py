@@ -626,3 +626,14 @@ def test_names_with_control_characters_are_escaped_in_all_that_is_printed_and_wr
     written = b"".join(data for name, data in contents(tmp_path / "out\x1b[2J").items() if not name.endswith(".spacy"))
     assert b"\x1b" not in written and not re.search(r"\x1b(?!\[[0-9;]*m)", done.output)
     assert [error["file"] for error in errors(tmp_path / "out\x1b[2J")] == ["b\\x1b[2J.txt", "q\\x1b.txt", "z\\x1b.zip"]
+
+
+def test_an_archive_that_unpacks_to_too_much_is_a_failure_named_with_the_option_to_raise(model, tmp_path):
+    inner = zip_of({"b.txt": "EKG", "c.txt": bytes(3_000_000)})
+    source = write_files(tmp_path, {"n.zip": zip_of({"a.txt": "EKG", "in.zip": inner + bytes(2_000_000)})}) / "n.zip"
+    done = annotate(model, source, tmp_path / "out", "--to", "jsonl", "--max-unpacked", "1")
+    assert done.code == 0 and "raise --max-unpacked of convert or annotate" in " ".join(done.output.split())
+    assert [error["file"] for error in errors(tmp_path / "out")] == ["n.zip/in.zip"]
+    done = annotate(model, source, tmp_path / "out", "--to", "jsonl")
+    assert_fails(done, "begun with other settings (limits)")
+    assert_fails(annotate(model, source, tmp_path / "new", "--to", "jsonl", "--max-ratio", "0"), "numbers from 1")

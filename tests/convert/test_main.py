@@ -16,7 +16,7 @@ from scripts.convert.__main__ import main
 from scripts.corpus.docs import GOLD
 from scripts.corpus.split import SPLITS
 from tests.commands import Done, assert_fails, run
-from tests.helpers import open_corpus
+from tests.helpers import open_corpus, zip_of
 from tests.paths import ROOT
 
 ASSETS = ROOT / "assets"
@@ -301,3 +301,15 @@ def test_concepts_and_attributes_are_in_the_docs(tmp_path):
     [doc] = read_docs(tmp_path / "out" / "train.spacy")
     assert doc.ents[0].kb_id_ == doc.spans[GOLD][0].kb_id_ == "C1"
     assert doc.spans[GOLD].attrs["attributes"] == [[["Action", "Start"]]]
+
+
+def test_an_archive_that_unpacks_to_too_much_is_named_and_what_no_format_takes_is_left_alone(tmp_path):
+    write_pairs(tmp_path / "brat")
+    members = {str(path.relative_to(tmp_path)): path.read_bytes() for path in (tmp_path / "brat").rglob("*.*")}
+    source = tmp_path / "n.zip"
+    source.write_bytes(zip_of({**members, "scan.pdf": bytes(3_000_000)}))
+    done = convert("mine", source, tmp_path / "out", "--max-unpacked", "1")
+    assert done.code == 0 and "1 .pdf files are no part of a note" in done.output
+    source.write_bytes(zip_of({**members, "brat/big.txt": bytes(3_000_000)}))
+    done = convert("mine", source, tmp_path / "other", "--max-unpacked", "1")
+    assert_fails(done, "n.zip/brat/big.txt unpacks to 3,000", "raise --max-unpacked", without=tmp_path / "other")

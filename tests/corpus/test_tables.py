@@ -8,6 +8,7 @@ import json
 import lzma
 import random
 import tracemalloc
+import zipfile
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from scripts.cli import InputError
 from scripts.corpus.tables import Columns, MissingColumn, Row, read_csv, read_jsonl, read_parquet, read_rows, table_of
-from tests.helpers import hostile_text
+from tests.helpers import hostile_text, memory_below
 
 PATH = PurePosixPath("t.jsonl")
 
@@ -231,3 +232,23 @@ def test_a_json_file_of_something_else_is_no_table(data):
     with pytest.raises(MissingColumn, match="t.json does not begin with an object that has 'text'"):
         rows_of("t.json", data)
     assert rows_of("t.json", "") == rows_of("t.json", "[]") == []
+
+
+@pytest.mark.parametrize("row", ["x" * 40_000_000, '"' + "x\n" * 20_000_000])
+def test_a_row_of_csv_without_end_takes_no_memory(row):
+    data = io.BytesIO(b"text\na\n" + row.encode())
+    with memory_below(20_000_000):
+        rows = read_csv(PurePosixPath("t.csv"), data, Columns(max_chars=10))
+        assert next(rows) == Row(2, "a")
+        with pytest.raises(InputError, match=r"t\.csv has too long a row in line 3: what stands from there on is missing"):
+            next(rows)
+
+
+def test_a_line_in_a_zip_is_cut_once(tmp_path):
+    data = b'{"text": "' + b"x" * 8_000_000 + b'"}\n{"text": "b"}\n'
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("t.jsonl", data)
+    with zipfile.ZipFile(stream) as archive, archive.open("t.jsonl") as member:
+        rows = list(read_jsonl(PATH, member, Columns(max_chars=10)))
+    assert [(row.line, row.fault) for row in rows] == [(1, "the line is too long"), (2, "")]
