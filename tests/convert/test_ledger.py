@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from scripts.cli import InputError
 from scripts.convert.__main__ import main
 from scripts.convert.formats import FORMATS
 from scripts.convert.ledger import Ledger
@@ -134,7 +135,11 @@ OTHER_LINES = st.one_of(
 @given(st.lists(st.one_of(MENTION_LINES, ATTRIBUTE_LINES, OTHER_LINES), max_size=14))
 def test_whatever_a_brat_file_holds_every_assertion_is_accounted_for(lines):
     meant = [line for line in lines if line.startswith("A1\t") and "Temporality" not in line]
-    assert counts(read_brat("\n".join(["", *lines])))["read"] == len(meant)
+    try:
+        note = read_brat("\n".join(["", *lines]))
+    except InputError:  # most of its mentions are not where they are said to be
+        reject()
+    assert counts(note)["read"] == len(meant)
 
 
 def test_implied_ones_are_none_that_were_read():
