@@ -19,7 +19,7 @@ from scripts.annotate.run import Result, Run
 from scripts.annotate.shards import ERRORS, MANIFEST, Manifest, check_output, open_manifest, verify_output
 from scripts.archives import LIMITS, Limits, limits_of
 from scripts.cli import InputError
-from scripts.corpus.texts import Columns, Failure, Text, fingerprint, read_texts
+from scripts.corpus.texts import Columns, Failure, Text, fingerprint, look_at, read_texts
 from scripts.files import whole_file
 
 FORMATS = ("brat", "jsonl", "conll", "spacy", "parquet")
@@ -92,7 +92,7 @@ def annotate_here(
     """Annotate on this machine."""
     input, output = Path(run.input), Path(run.output)
     check_output(output, input)
-    unused = Counter()
+    unused, before = Counter(), look_at(input)
     items = begin(read_texts(input, run.columns, unused, limits))
     # Imported here, so that --help does not wait for spaCy and torch.
     from scripts.annotate.annotation import annotate_rest, describe
@@ -122,9 +122,17 @@ def annotate_here(
                 with whole_file(output / "annotation.conf") as path:
                     path.write_text(brat_config(nlp), encoding="utf8")
             writer = partial(WRITERS[run.to], assertions=True) if assertions else WRITERS[run.to]
-            annotate_rest(nlp, items, manifest, writer, shard_size, n_process, run.min_confidence)
+            is_changed = partial(was_changed, input, before, settings["input_sha256"])
+            annotate_rest(nlp, items, manifest, writer, shard_size, n_process, run.min_confidence, is_changed)
             report_unused(unused)
+        if manifest.input_changed:
+            msg.warn(f"{input} was changed meanwhile, and its notes taken as they were when read: annotate it anew")
         report(Result(manifest.totals, manifest.reasons()), run, str(manifest.folder / ERRORS))
+
+
+def was_changed(input: Path, before: str, sha256: str) -> bool:
+    """Whether a source is not as it was, by `look_at`; only if it does not look so is it read again."""
+    return look_at(input) != before and fingerprint(input) != sha256
 
 
 def check_options(to: str, max_chars: int, shard_size: int, n_process: int, gpu: int, min_confidence: float) -> None:

@@ -36,6 +36,7 @@ def annotate_rest(
     shard_size: int,
     n_process: int,
     min_confidence: float = 0.0,
+    is_changed: Callable[[], bool] = lambda: False,
 ) -> None:
     """Annotate what earlier runs have left, shard by shard.
 
@@ -46,6 +47,7 @@ def annotate_rest(
     shard_size (int): Notes a shard.
     n_process (int): Number of processes.
     min_confidence (float): Mentions that are less sure are left out; those without a confidence are not.
+    is_changed (Callable[[], bool]): Says at the end whether the source was changed meanwhile.
     """
     rest = iter(items)
     with _say_what_stands(manifest), tqdm(desc="Annotating", unit="word", unit_scale=True) as bar:
@@ -57,7 +59,7 @@ def annotate_rest(
         for shard in cut(rest, count_chars, SHARD_CHARS, shard_size):
             do(shard)
             bar.set_postfix(notes=manifest.totals.notes, failed=manifest.totals.failed)
-    manifest.finish()
+    manifest.finish(is_changed())
 
 
 @contextmanager

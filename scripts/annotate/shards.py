@@ -71,6 +71,7 @@ class Manifest:
     damaged (list[int]): The places of those whose shard is not as it was written.
     dropped (int): Lines that do not count: they, or the failures they speak of, are not as they were written.
     finished (bool): Whether all notes are done.
+    input_changed (bool): Whether the input was changed while the last of them were done.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -79,7 +80,7 @@ class Manifest:
         self.totals = Totals()
         self.damaged: list[int] = []
         self.dropped = 0
-        self.finished = False
+        self.finished = self.input_changed = False
         self._errors, self._errors_size = hashlib.sha256(), 0
         self._check = ""  # of the last line
         self._end = 0
@@ -139,7 +140,7 @@ class Manifest:
         if "shard" in value and not self._take_shard(value, errors):
             return False
         self._check = check or ""
-        self.finished = "finished" in value
+        self.finished, self.input_changed = "finished" in value, value.get("input_changed", False)
         return True
 
     def _take_shard(self, value: dict[str, Any], errors: IO[bytes]) -> bool:
@@ -215,9 +216,9 @@ class Manifest:
         self._errors.update(data)
         self._errors_size += len(data)
 
-    def finish(self) -> None:
-        self._append({"finished": True, **self.totals._asdict()})
-        self.finished = True
+    def finish(self, input_changed: bool = False) -> None:
+        self._append({"finished": True, **self.totals._asdict(), "input_changed": input_changed})
+        self.finished, self.input_changed = True, input_changed
 
     def reasons(self) -> Counter[str]:
         """How many notes failed for which reason."""

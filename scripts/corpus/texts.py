@@ -138,6 +138,18 @@ def fingerprint(source: Path) -> str:
     return digest.hexdigest()
 
 
+def look_at(source: Path) -> str:
+    """A hash of names, sizes and times of change, which costs no reading: where it stays, so does the fingerprint."""
+    digest = hashlib.sha256()
+    try:
+        for path in walk(source) if source.is_dir() else [source]:
+            state = path.stat()
+            digest.update(f"{ascii(str(path))} {state.st_size} {state.st_mtime_ns} {state.st_ino}\n".encode())
+    except OSError as error:
+        digest.update(str(error.errno).encode("utf8"))
+    return digest.hexdigest()
+
+
 # From the source to its notes
 
 

@@ -637,3 +637,48 @@ def test_an_archive_that_unpacks_to_too_much_is_a_failure_named_with_the_option_
     done = annotate(model, source, tmp_path / "out", "--to", "jsonl")
     assert_fails(done, "begun with other settings (limits)")
     assert_fails(annotate(model, source, tmp_path / "new", "--to", "jsonl", "--max-ratio", "0"), "numbers from 1")
+
+
+class Meddling:
+    """Does something at the first note."""
+
+    def __init__(self, nlp: Language, name: str) -> None:
+        pass
+
+    def __call__(self, doc: Doc) -> Doc:
+        while todo and "was" in doc.text:  # no pattern of the ruler, which come through as well
+            todo.pop()()
+        return doc
+
+
+todo: list = []
+Language.factory("medner_test_meddling", func=Meddling)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_an_input_that_is_changed_meanwhile_is_told_and_is_another_from_then_on(single, tmp_path):
+    meddling = save_pipeline(tmp_path / "model", "medner_test_meddling")
+    if single:
+        source = path = write_files(tmp_path, {"t.jsonl": '{"text": "EKG was fine"}\n' * 5000}) / "t.jsonl"
+    else:
+        source = write_notes(tmp_path / "in", 6)
+        path = source / "ward2" / "n5.txt"
+    todo.append(lambda: path.write_text('{"text": "EKG 2"}\n' * 6000))
+    done = annotate(meddling, source, tmp_path / "out", "--to", "jsonl", "--shard-size", "2000")
+    assert done.code == 0 and " ".join(done.output.split()).count("was changed meanwhile") == 1
+    assert list(srsly.read_jsonl(tmp_path / "out" / "manifest.jsonl"))[-1]["input_changed"] is True
+    assert_fails(
+        annotate(meddling, source, tmp_path / "out", "--to", "jsonl", "--shard-size", "2000"), "(input_sha256)"
+    )
+
+
+def test_an_input_that_was_only_touched_or_is_gone(tmp_path):
+    meddling, source = save_pipeline(tmp_path / "model", "medner_test_meddling"), write_notes(tmp_path / "in", 6)
+    todo.append(lambda: os.utime(source / "ward2" / "n5.txt", (1, 1)))
+    for output in ("out", "again"):
+        done = annotate(meddling, source, tmp_path / output, "--to", "jsonl")
+        assert done.code == 0 and "was changed" not in done.output
+    assert list(srsly.read_jsonl(tmp_path / "out" / "manifest.jsonl"))[-1]["input_changed"] is False
+    todo.append(lambda: source.rename(tmp_path / "moved"))
+    done = annotate(meddling, source, tmp_path / "gone", "--to", "jsonl")
+    assert "was changed meanwhile" in " ".join(done.output.split()) and done.code == 0
