@@ -33,7 +33,7 @@ def work_folder(output: Path) -> Iterator[Path]:
             yield work
         finally:
             if not (work / FILE).exists():
-                shutil.rmtree(work)
+                shutil.rmtree(work, ignore_errors=True)  # a shared folder keeps the open lock's name for a moment
 
 
 def end_training(work: Path) -> None:

@@ -24,7 +24,7 @@ from scripts.cli import InputError
 
 PART_CHARS = 1_000_000  # of a partition, where notes are dealt out anew
 FEWEST_PARTS, MOST_PARTS = 4, 20_000  # the first for each core
-SENT_TO_ALL = 1_000_000  # ids or numbers that every worker can keep in memory
+SENT_TO_ALL = 1_000_000  # ids that every worker can keep in memory
 DOUBLE = "an earlier note has the same id"
 
 
@@ -70,21 +70,27 @@ def annotate_source(
     doubles = find_doubles(keys).persist(StorageLevel.DISK_ONLY)
     failures = keys.where("reason is not null").unionAll(doubles)
     done = output.read()
-    if failures.head(1) and not done.where("counts is null").head(1):
-        output.add(to_rows(failures), last=False)
-    notes = leave_out(read.where("reason is null"), doubles.select("position"))
-    notes = leave_out(notes, done.where("counts is not null").select("id")).select("id", "text", "file")
+    if failures.head(1) and not done.where("failure is not null and counts is null").head(1):
+        output.add(to_rows(failures))
+    notes = take_first(read.where("reason is null"), doubles.select("id").distinct())
+    notes = leave_out(notes, done.where("counts is not null").select("id"))
     notes = notes.repartition(parts.number) if parts.uneven else notes
-    output.add(
-        notes.mapInArrow(lambda rows: annotate_notes(rows, model, described, min_confidence), output.schema), last=True
-    )
+    output.add(notes.mapInArrow(lambda rows: annotate_notes(rows, model, described, min_confidence), output.schema))
     result = count_output(output)
-    if result.totals.notes != survey.rows:
-        raise InputError(
-            f"{output.path} has {result.totals.notes:,} notes, but there are {survey.rows:,}: another run wrote to it,"
-            " or the notes were changed meanwhile; name a new folder."
-        )
+    check_output(output, result, survey)
+    output.finish()
     return result
+
+
+def check_output(output: Output, result: Result, survey: Survey) -> None:
+    """RAISES (InputError): Not each row of the source is in the output once."""
+    ids = output.read().where("counts is not null").select("id")
+    twice = ids.count() - ids.distinct().count()
+    if result.totals.notes != survey.rows or twice:
+        raise InputError(
+            f"{output.path} has {result.totals.notes:,} notes, {twice:,} of them twice, but there are {survey.rows:,}:"
+            " another run wrote to it, or the notes were changed meanwhile; name a new folder."
+        )
 
 
 def survey_notes(keys: DataFrame) -> Survey:
@@ -110,12 +116,26 @@ def find_doubles(keys: DataFrame) -> DataFrame:
     return later.select(*keys.columns).withColumn("reason", F.lit(DOUBLE))
 
 
+def take_first(notes: DataFrame, ids: DataFrame) -> DataFrame:
+    """Id, text and file of each note, and of those with one of some ids the first, as Spark has them this time."""
+    columns = ("id", "text", "file")
+    single = leave_out(notes, ids)
+    if single is notes:
+        return notes.select(*columns)
+    place = F.struct("file", "block", "position")
+    several = notes.join(ids, "id", "left_semi").groupBy("id")
+    first = several.agg(F.min_by(F.struct("text", "file"), place).alias("first")).select(
+        "id", "first.text", "first.file"
+    )
+    return single.select(*columns).unionAll(first)
+
+
 def leave_out(notes: DataFrame, others: DataFrame) -> DataFrame:
-    """The notes without those of others, which have one column; if these are not too many, no text moves for it."""
+    """The notes without those of others, known by id; if these are not too many, no text moves for it."""
     number = others.count()
     if not number:
         return notes
-    return notes.join(F.broadcast(others) if number <= SENT_TO_ALL else others, others.columns, "left_anti")
+    return notes.join(F.broadcast(others) if number <= SENT_TO_ALL else others, "id", "left_anti")
 
 
 def to_rows(failures: DataFrame) -> DataFrame:

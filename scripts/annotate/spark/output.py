@@ -29,8 +29,12 @@ class Output:
     def begin(self, settings: dict[str, Any], resume: bool) -> None:
         """State what the output depends on, or look whether it was begun so.
 
-        RAISES (InputError): Something is there, and it is not to be gone on with, or was begun with other settings.
+        RAISES (InputError): Something is there, and it is not to be gone on with, or was begun with other settings; or
+            the folder lies in the input.
         """
+        here, source = self._files.qualify(self.path), self._files.qualify(settings["input"])
+        if f"{here}/".startswith(f"{source}/"):
+            raise InputError(f"{self.path} lies in {settings['input']}, whose notes are read: name a folder elsewhere.")
         stated = f"{self.path}/{SETTINGS}"
         if self._files.exists(stated):
             if not resume:
@@ -50,22 +54,24 @@ class Output:
     def is_finished(self) -> bool:
         return self._files.exists(f"{self.path}/{DONE}")
 
+    def finish(self) -> None:
+        """State that all is there, as Spark does."""
+        self._files.write(f"{self.path}/{DONE}", "")
+
     def read(self) -> DataFrame:
         """The notes that are there, those of an unfinished run as well."""
         reader = self._spark.read.schema(self.schema)
         return reader.parquet(self.path) if self._to == "parquet" else reader.json(self.path)
 
-    def add(self, rows: DataFrame, last: bool) -> None:
+    def add(self, rows: DataFrame) -> None:
         """Write the rows of each partition into a file of its own.
 
         The second algorithm of Hadoop's committer puts it into its place when its task is done, so that a run that is
         ended keeps it; it bears the task's number, and a task that is done again replaces it.
-
-        last (bool): Whether the run is finished by it, which Spark states by the file _SUCCESS.
         """
         writer = rows.write.mode("append").options(**{
             "mapreduce.fileoutputcommitter.algorithm.version": "2",
-            "mapreduce.fileoutputcommitter.marksuccessfuljobs": str(last).lower(),
+            "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         })  # fmt: skip
         if self._to == "parquet":
             writer.parquet(self.path, compression="zstd")

@@ -43,7 +43,7 @@ def annotate_on_spark(run: Run, master: str, table: str, resume: bool) -> Done:
         output = Output(spark, run.output, run.to)
         output.begin({"input": run.input or table, **described, **run.settings()}, resume)
         if output.is_finished():
-            msg.info(f"Nothing is left to do: all notes of {run.input or table} are in {run.output}")
+            msg.info(f"Nothing is left to do: {run.output} is finished")
             return Done(count_output(output), source.unused)
         return Done(annotate_source(source, output, run.model, described, run.min_confidence), source.unused)
 

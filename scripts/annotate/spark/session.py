@@ -23,8 +23,15 @@ SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
     # Small files fill a partition by their size, not by a price of 4 MB for each.
     "spark.sql.files.openCostInBytes": "4096",
-    # Partitions are sized for the encoder, beside which Spark's own work takes no time.
+    # Partitions are sized for the encoder, beside which Spark's own work takes no time, and do not follow from how many
+    # workers are there at the moment.
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
+    "spark.sql.files.minPartitionNum": "1",
+    # What a cluster may have set otherwise: nothing is passed over, and what has to be one file is one.
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.files.maxRecordsPerFile": "0",
+    "spark.sql.execution.sortBeforeRepartition": "true",
 }
 
 
@@ -53,18 +60,23 @@ def open_session(master: str = "", hive: bool = False) -> Iterator["SparkSession
         builder = builder.master(master or ALL_CORES)
     if hive:
         builder = builder.enableHiveSupport()
+    ours = SparkSession.getActiveSession() is None  # elsewhere, as on Databricks, it is shared
     try:
         spark = builder.getOrCreate()
+        # Spark's own number, 200, is most of the time that a small run takes.
+        spark.conf.set("spark.sql.shuffle.partitions", spark.sparkContext.defaultParallelism)
     except (PySparkException, Py4JError, RuntimeError) as error:
-        raise InputError(f"Spark cannot be started ({type(error).__name__}): its messages above say why.") from error
-    # Spark's own number, 200, is most of the time that a small run takes.
-    spark.conf.set("spark.sql.shuffle.partitions", spark.sparkContext.defaultParallelism)
+        raise InputError(
+            f"Spark cannot be started ({type(error).__name__}): its messages above say why; it has to be a classic"
+            " session, not one of Spark Connect."
+        ) from error
     try:
         yield spark
     except (PySparkException, Py4JError) as error:
         raise InputError(explain(error)) from error
     finally:
-        spark.stop()
+        if ours:
+            spark.stop()
 
 
 def explain(error: Exception) -> str:

@@ -9,10 +9,11 @@ from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
+from wasabi import msg
 
 from scripts.annotate.spark.hadoop import Files
 from scripts.cli import InputError
-from scripts.corpus.tables import DELIMITERS, Columns, check_columns, find_delimiter
+from scripts.corpus.tables import BOM, DELIMITERS, Columns, check_columns, find_delimiter
 
 KINDS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv", ".txt": "txt"}
 PACKED = r"\.(gz|bz2)$"
@@ -53,6 +54,9 @@ def open_source(spark: SparkSession, path: str, columns: Columns) -> Source:
     if not files.exists(path):
         raise InputError(f"{path} does not exist.")
     root = files.root(path)
+    hidden = files.count_hidden(path)
+    if hidden:
+        msg.warn(f"{hidden:,} files or folders in {path} have names that begin with _: Spark does not read them")
     if files.exists(f"{path}/_delta_log"):
         return _open_delta(spark, path, columns, root)
     suffixes = _count_suffixes(spark, path)
@@ -123,8 +127,7 @@ def _read_files(spark: SparkSession, path: str, columns: Columns, suffixes: list
 
 def _read_csv(spark: SparkSession, path: str, columns: Columns, suffixes: list[str]) -> _Taken:
     """Rows with the bytes of their cells as characters; a row that is no row has a `fault`."""
-    lines = spark.read.options(**_glob(suffixes)).text(path, lineSep="\n").select(F.col("value").cast("binary"))
-    first = next((bytes(row[0]).decode("utf-8-sig", "replace") for row in lines.take(1)), "")
+    first = _first_line(spark.read.options(**_glob(suffixes)).text(path, lineSep="\n"))
     delimiter = find_delimiter(first, "\t" if suffixes == [".tsv"] else DELIMITERS, columns)
     # Left to itself, Spark makes one line end of all that are in cells.
     ends = "\r\n" if first.endswith("\r") else "\n"
@@ -134,11 +137,29 @@ def _read_csv(spark: SparkSession, path: str, columns: Columns, suffixes: list[s
     columns = take_columns(path, names, columns)
     fault = "_fault"
     schema = StructType([StructField(name, StringType()) for name in (*stored, fault)])
-    options |= {"enforceSchema": "false", "columnNameOfCorruptRecord": fault}
+    options |= {"columnNameOfCorruptRecord": fault}
     text, note_id = (F.col(_quote(stored[names.index(name)])) for name in (columns.text, columns.id))
     rows = spark.read.options(**options).schema(schema).csv(path)
     faulty = F.col(fault).isNotNull().alias("faulty")
     return _number(rows, text.alias("text"), note_id.alias("id"), faulty), columns
+
+
+def _first_line(lines: DataFrame) -> str:
+    """The first line of the files, without its line feed.
+
+    RAISES (InputError): It is not the same in all; Spark would take each column by its place, and log the line.
+    """
+    numbered = _number(lines, F.col("value").cast("binary").alias("line")).where("block = 0")
+    firsts = numbered.groupBy("file").agg(F.min_by("line", "position").alias("line"))
+    found = firsts.groupBy("line").agg(F.min("file").alias("file")).orderBy("file").limit(9).collect()
+    texts = {bytes(row["line"]).removeprefix(BOM).decode("utf8", "replace"): row["file"] for row in found}
+    if len(texts) > 1:
+        one, other, *_ = texts.values()
+        raise InputError(
+            f"{one} and {other} differ in their first lines (names of columns, their order, or line ends): give tables"
+            " of one kind."
+        )
+    return next(iter(texts), "")
 
 
 def _read_parquet(spark: SparkSession, path: str, columns: Columns, suffixes: list[str]) -> _Taken:

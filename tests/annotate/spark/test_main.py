@@ -11,6 +11,13 @@ import pytest
 import srsly
 
 from scripts.annotate.__main__ import main
+from scripts.annotate.annotation import describe
+from scripts.annotate.spark.job import annotate_source
+from scripts.annotate.spark.output import Output
+from scripts.annotate.spark.session import open_session
+from scripts.annotate.spark.source import open_table
+from scripts.corpus.pipelines import load_pipeline
+from scripts.corpus.tables import Columns
 from tests.commands import Done, assert_fails, run
 from tests.spark import PACKAGE, read_output
 
@@ -132,7 +139,11 @@ def test_text(tmp_path):
     (notes / "long.txt").write_text("pain " * 2000)
     (notes / "UPPER.TXT").write_text("pain")
     (notes / "scan.pdf").write_text("pain")
+    (notes / "ward 0é" / "_hidden").mkdir()
+    (notes / "ward 0é" / "_hidden" / "_n.txt").write_text("")
     done = on_spark(notes, tmp_path / "out")
+    assert "2 files or folders in" in done.output
+    (notes / "ward 0é" / "_hidden" / "_n.txt").unlink()
     assert "1 .pdf files are no notes" in done.output
     assert "Annotated 7 of 9 notes" in done.output
     assert plain(read_output(tmp_path / "out")) == on_one_machine(notes, tmp_path / "here")
@@ -153,18 +164,43 @@ def test_bad_input(tmp_path):
     (tmp_path / "delta/_delta_log").mkdir(parents=True)
     (tmp_path / "scans").mkdir()
     (tmp_path / "scans/a.pdf").write_text("pain")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/a.csv").write_text("id,text\n1,pain\n")
+    (tmp_path / "tables/b.csv").write_text("2,She denies quillwort\n")
     said = {
         "nowhere": "does not exist",
         "mixed": "notes of more than one kind (csv, txt)",
         "mixed/a.csv": "has no column 'text': name the one to take with --text-column",
         "delta": "is a Delta table",
         "scans": "holds no notes",
+        "tables": "differ in their first lines",
     }
     for name, words in said.items():
-        assert_fails(on_spark(tmp_path / name, tmp_path / "out"), words, without=tmp_path / "out")
+        done = on_spark(tmp_path / name, tmp_path / "out")
+        assert_fails(done, words, without=tmp_path / "out")
+        assert "quillwort" not in done.output
+    done = on_spark(tmp_path / "tables/a.csv", tmp_path / "tables/a.csv/out")
+    assert_fails(done, "lies in", without=tmp_path / "tables/a.csv/out")
     done = run(main, PACKAGE, tmp_path / "out", "--to", "parquet", "--engine", "spark", "--table", "ward.none")
     assert_fails(done, "Spark knows no table ward.none", without=tmp_path / "out")
     (tmp_path / "other").mkdir()
     (tmp_path / "other/mine").touch()
     (tmp_path / "good.jsonl").write_bytes(lines(1))
     assert_fails(on_spark(tmp_path / "good.jsonl", tmp_path / "other"), "holds something else")
+
+
+def test_rows_that_come_in_another_order_each_time(tmp_path):
+    """Of notes with one id one is annotated, also where Spark numbers the rows of a table anew for every job."""
+    rows = [{"id": f"n{i % 50}", "text": f"pain {i}"} for i in range(60)]
+    with open_session() as spark:
+        spark.createDataFrame(rows, "id string, text string").createOrReplaceTempView("notes")
+        spark.sql("create or replace temporary view shuffled as select distinct id, text from notes")
+        source = open_table(spark, "shuffled", Columns())
+        output = Output(spark, str(tmp_path / "out"), "parquet")
+        output.begin({"input": "shuffled"}, resume=False)
+        described = describe(load_pipeline(PACKAGE))
+        result = annotate_source(source, output, PACKAGE, described, 0.0)
+    assert (result.totals.notes, result.totals.annotated) == (60, 50)
+    found = read_output(tmp_path / "out")
+    assert len({row["id"] for row in found if row["counts"]}) == 50
+    assert sum(row["failure"] is not None for row in found) == 10
