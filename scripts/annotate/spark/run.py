@@ -33,7 +33,7 @@ def annotate_on_spark(run: Run, master: str, table: str, resume: bool) -> Done:
     RAISES (InputError): Something has to be corrected first.
     """
     described = describe_package(run)
-    with open_session(master, hive=bool(table)) as spark:
+    with open_session(master) as spark:
         # Imported here, where it is sure that there is PySpark
         from scripts.annotate.spark.job import annotate_source, count_output
         from scripts.annotate.spark.output import Output

@@ -36,11 +36,10 @@ SETTINGS = {
 
 
 @contextmanager
-def open_session(master: str = "", hive: bool = False) -> Iterator["SparkSession"]:
+def open_session(master: str = "") -> Iterator["SparkSession"]:
     """A session that ends with the block; under spark-submit the one that this has set up.
 
     master (str): The cluster, as Spark names it; "" for that of spark-submit, else all cores of this machine.
-    hive (bool): Whether Spark is to know the tables of Hive's catalog.
     RAISES (InputError): Spark cannot be started, or gives up before the block ends.
     """
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
@@ -58,8 +57,6 @@ def open_session(master: str = "", hive: bool = False) -> Iterator["SparkSession
         builder = builder.config(name, value)
     if master or not submitted:
         builder = builder.master(master or ALL_CORES)
-    if hive:
-        builder = builder.enableHiveSupport()
     ours = SparkSession.getActiveSession() is None  # elsewhere, as on Databricks, it is shared
     try:
         spark = builder.getOrCreate()
