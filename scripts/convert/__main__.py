@@ -11,7 +11,7 @@ from wasabi import msg
 
 from scripts import cli
 from scripts.archives import LIMITS, limits_of
-from scripts.convert.copies import divide
+from scripts.convert.copies import divide, say_unstated
 from scripts.convert.formats import FORMATS
 from scripts.convert.formats.columns import Choice
 from scripts.convert.source import (
@@ -59,6 +59,8 @@ def main(
         ledger = write_docbins(notes, folder)
         ledger.report()
         copies.report()
+        if unstated := say_unstated(reviewed):
+            msg.info(unstated)
         if counts["unreviewed"]:
             msg.warn(f"{counts['unreviewed']:,} notes are left out, for they have mentions marked ToReview")
         for suffix, count in counts["unused_files"].items():

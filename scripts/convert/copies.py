@@ -132,6 +132,15 @@ def count_copies(notes: Sequence[Note], left_out: Sequence[LeftOut]) -> Copies:
     )
 
 
+def say_unstated(notes: Sequence[Note]) -> str:
+    """How notes are divided that were read without a stated test part; "" if there is one."""
+    stated = {note.split for note in notes} - {""}
+    if "test" in stated:
+        return ""
+    named = f"only {' and '.join(sorted(stated))} parts, no test part" if stated else "no part"
+    return f"The names of folders and files state {named}, so all are divided 70/15/15 by a hash of their names"
+
+
 def unit_of(notes: Sequence[Note]) -> str:
     """What the test part is divided into."""
     return next((note.unit for note in notes if note.split == "test" and note.unit == SENTENCE), NOTE)

@@ -13,15 +13,26 @@ from scripts.corpus.note import SENTENCE, Note
 SPLITS = ("train", "dev", "test")
 DEV, TEST = 0.15, 0.15
 COMMON = 0.05  # of the sentences: one that is more of them is no copy of another
+_END = r"(?=[^a-z]|data|sets?|corpus|corpora|split|part|files?|$)"
 _PART_NAME = re.compile(
-    r"(?<![a-z])(?:(?P<train>train(?:ing)?)|(?P<dev>dev(?:el|elopment)?|valid(?:ation)?)"
-    r"|(?P<test>test(?:ing)?))(?=[^a-z]|data|set|$)"
+    rf"(?<![a-z])(?:(?P<train>train(?:ing)?|trn)|(?P<dev>dev(?:el(?:op(?:ment)?)?)?|val(?:id(?:ation)?)?)"
+    rf"|(?P<test>test(?:ing|b)?|tst|eval(?:uation)?|h[oe]ld[ _.-]?out)){_END}"
+    r"|(?<![a-z])(?P<dev_2003>testa)(?![a-z])"  # CoNLL 2003 has testa and testb
+    r"|(?P<train_set>(?<!s)train(?:ing)?)sets?(?![a-z])|(?P<dev_set>dev(?:el(?:op(?:ment)?)?)?|valid(?:ation)?)sets?(?![a-z])"
+    r"|(?P<test_set>(?<!la)(?<!con)(?<!pro)test(?:ing)?|eval(?:uation)?)sets?(?![a-z])"
 )
-# Tests of patients, which folders may be named after
+# Where a name in capitals and small letters has words: ncbiTrain, XMLTest, Genia4EReval
+_WORD_ENDS = re.compile(
+    r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Z]{2})(?=train|trn|test|tst|dev|val|eval|held|hold)"
+)
+# Tests and evaluations of patients, which folders may be named after
 _MEDICAL_TEST = re.compile(
     r"(?:stress|exercise|treadmill|walk(?:ing)?|tilt|blood|lab(?:oratory)?|urine|stool|sweat|breath|skin|patch|allergy"
     r"|function|tolerance|glucose|liver|lung|pulmonary|thyroid|pregnancy|hiv|covid(?:-?19)?|pcr|antigen|antibody|hearing"
     r"|eye|vision)[ _.-]*test(?:ing|s)?(?![a-z])|(?<![a-z])test[ _.-]*(?:results?|panels?|strips?)(?![a-z])"
+    r"|(?:psych\w*?|neuro\w*?|cardi\w*?|initial|pre-?op\w*?|clinical|medical|physical|nursing|nutrition\w*?|speech|swallow\w*?"
+    r"|therapy|pt|ot|risk|pain)[ _.-]*eval(?:uation)?s?(?![a-z])|(?<![a-z])eval(?:uation)?[ _.-]*(?:notes?|reports?)(?![a-z])",
+    re.IGNORECASE,
 )
 _PATIENT = r"(?:patients?|subjects?|subj|sub|pat|pt|person|mrn)"
 _PATIENT_FOLDER = re.compile(rf"{_PATIENT}(?:[ _.-]?\d\w*|[ _.-][a-z]{{1,2}})|p\d{{4,}}|\d{{5,}}", re.IGNORECASE)
@@ -34,8 +45,8 @@ def named_split(parts: Iterable[str]) -> str:
     parts (Iterable[str]): Path components, e.g. ("Task_1C.zip", "i2b2_Test", "docs").
     RETURNS (str): "train", "dev", "test", or "" where no name says.
     """
-    names = (_MEDICAL_TEST.sub("", part.lower()) for part in parts)
-    stated = [{match.lastgroup or "" for match in _PART_NAME.finditer(name)} for name in names]
+    names = (_WORD_ENDS.sub(" ", _MEDICAL_TEST.sub("", part)).lower() for part in parts)
+    stated = [{(match.lastgroup or "").partition("_")[0] for match in _PART_NAME.finditer(name)} for name in names]
     # "train.test.released.8.17.09.tar.gz" holds both parts, so it states none.
     return next((names.pop() for names in reversed(stated) if len(names) == 1), "")
 

@@ -119,6 +119,20 @@ def test_files_that_no_note_came_from_are_counted(tmp_path):
     assert ledger["files"] == 8 and ledger["unused_files"] == {".pdf": 1, ".txt": 1}
 
 
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("notes", "state no part, so all are divided 70/15/15"), ("train", "state only train parts, no test part")],
+)
+def test_parts_that_no_name_states_are_told(folder, said, tmp_path):
+    source = tmp_path / "source" / folder
+    source.mkdir(parents=True)
+    for number in range(9):
+        (source / f"n{number}.txt").write_text(f"{number} {TEXT}")
+        (source / f"n{number}.ann").write_text("T1\tproblem 15 25\tchest pain\n")
+    assert said in " ".join(convert("mine", source.parent, tmp_path / "out").output.split())
+    assert "70/15/15" not in convert("mine", write_pairs(tmp_path / "in"), tmp_path / "out2").output
+
+
 def test_files_left_out_are_reported(tmp_path):
     source = write_pairs(tmp_path / "in")
     (source / "alone").mkdir()

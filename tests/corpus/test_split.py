@@ -1,5 +1,6 @@
 """Which part a note is in: as its release says, else by a hash of its name, and stable."""
 
+import unicodedata
 from collections import Counter
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.cli import InputError
+from scripts.corpus.copies import count_shared
 from scripts.corpus.note import NOTE, SENTENCE, Note
 from scripts.corpus.split import SPLITS, assign, named_split, patient_of
 
@@ -71,6 +73,23 @@ def parts(notes: list[Note]) -> dict[str, str]:
         ("bc5cdr.tar.xz/bc5cdr/devel", "dev"),
         ("CDR_Data/CDR_DevelopmentSet", "dev"),
         ("CDR_Data/CDR_TrainingSet", "train"),
+        ("NCBItrainset_corpus.txt", "train"),
+        ("NCBIdevelopset_corpus.txt", "dev"),
+        ("NCBItestset_corpus.txt", "test"),
+        ("ncbitrainset", "train"),
+        ("Genia4ERtask2", ""),
+        ("Genia4EReval2", "test"),
+        ("eng/testa", "dev"),
+        ("eng/testb", "test"),
+        ("eval", "test"),
+        ("evaluation_data", "test"),
+        ("tst", "test"),
+        ("holdout", "test"),
+        ("held-out", "test"),
+        ("val", "dev"),
+        ("BethTest", "test"),
+        ("wardTrain", "train"),
+        ("traincorpus", "train"),
         ("validation", "dev"),
         ("valid", "dev"),
         ("test/docs", "test"),
@@ -81,7 +100,8 @@ def test_the_names_of_the_releases_say_the_part(path, split):
     assert named_split(path.split("/")) == split
 
 
-@pytest.mark.parametrize("name", ["strain", "contest", "trainer", "device", "develops", "invalid", "testament"])
+@pytest.mark.parametrize("name", ["strain", "contest", "trainer", "device", "develops", "invalid", "testament", "latestset",
+                                  "medieval", "retrieval", "interval", "value", "evaluate", "strainset", "protest"])  # fmt: skip
 def test_other_words_say_nothing(name):
     assert named_split([name]) == ""
 
@@ -89,7 +109,7 @@ def test_other_words_say_nothing(name):
 @pytest.mark.parametrize(
     "name",
     ["Stress Test", "stress_test", "exercise-tests", "Lab Test", "blood test 2031", "Pulmonary Function Test",
-     "PCR Test", "6 Minute Walk Test", "Test Results", "covid-19 test", "Glucose Tolerance Testing"],
+     "PCR Test", "StressTest", "HIVtest", "psychiatric evaluation", "PT_Evaluation", "evaluation notes", "6 Minute Walk Test", "Test Results", "covid-19 test", "Glucose Tolerance Testing"],
 )  # fmt: skip
 def test_a_test_of_patients_is_no_part(name):
     assert named_split([name]) == ""
@@ -229,6 +249,15 @@ def test_notes_of_one_text_are_in_one_part_whatever_their_blanks():
     found = together(notes, texts)
     assert all(len(splits) == 1 for splits in found.values())
     assert {split for splits in found.values() for split in splits} == set(SPLITS)
+
+
+@pytest.mark.parametrize("change", [lambda text: f"\ufeff{text}", lambda text: unicodedata.normalize("NFD", text)])
+def test_a_byte_order_mark_or_another_normal_form_makes_no_other_text(change):
+    texts = [f"Café {number} ." for number in range(30)]
+    notes = [*(note(f"n{i}", text=text) for i, text in enumerate(texts)),
+             *(note(f"m{i}", text=change(text)) for i, text in enumerate(texts))]  # fmt: skip
+    assert all(len(splits) == 1 for splits in together(notes, texts * 2).values())
+    assert count_shared(texts, map(change, texts)) == 30
 
 
 def test_notes_of_blanks_are_nobodys_copies():

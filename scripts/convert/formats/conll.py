@@ -18,11 +18,11 @@ from typing import NamedTuple
 from scripts.archives import File, decode, is_utf8
 from scripts.cli import InputError
 from scripts.convert.formats.columns import ANY, Choice, Layout, find_layout, is_header, most_common_width
+from scripts.convert.formats.names import file_split, path_split, stem_of
 from scripts.convert.formats.tags import PLAIN, Tag, find_scheme, has_labels
 from scripts.corpus.assertions import VALUES
 from scripts.corpus.conll import DOCSTART, UNSAID
 from scripts.corpus.note import NOTE, SENTENCE, Entity, Note, Problem
-from scripts.corpus.split import named_split
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".bilou")
 FEWEST_FILES = 3  # of fewer files without documents none is a note: they could not be divided into three parts
@@ -119,7 +119,7 @@ def read(files: Sequence[File], skip_unpaired: bool = False, choice: Choice = AN
     undivided = sum(table.undivided for table in tables)
     notes = []
     for table in tables:
-        whole_part = named_split((table.file.path.stem,)) != "" or undivided < FEWEST_FILES
+        whole_part = path_split(PurePosixPath(table.file.path.name)) != "" or undivided < FEWEST_FILES
         notes.extend(_read_table(table, layouts[table.width], choice, cut and table.undivided and whole_part))
     yield from _name_apart(notes)
 
@@ -131,7 +131,7 @@ def _name_apart(notes: Sequence[Note]) -> Iterator[Note]:
     names, folders = Counter(note.id for note in notes), Counter(short)
     for note, file, name in zip(notes, files, short, strict=True):
         if names[note.id] > 1:
-            note = note._replace(id=name if folders[name] == 1 else str(file.parent / file.stem / note.id))
+            note = note._replace(id=name if folders[name] == 1 else str(file.parent / stem_of(file) / note.id))
         yield note
 
 
@@ -147,7 +147,7 @@ def _parse(file: File) -> _Table:
             raise InputError(f"{str(error).removesuffix('.')}, {hint}.") from None
     lines = decode(file).removeprefix("\ufeff").split("\n")
     documents: list[_Document] = []
-    id, named, count, start = file.path.stem, False, 0, 0
+    id, named, count, start = stem_of(file.path), False, 0, 0
     for number, line in enumerate([*lines, DOCSTART]):
         match = _DOCUMENT.fullmatch(line.removesuffix("\r")) if line[:1] in "-#" else None
         if not match:
@@ -157,7 +157,7 @@ def _parse(file: File) -> _Table:
             documents.append(document)
         given = next(filter(None, match.groups()), None)
         count, start = count + 1, number + 1
-        id, named = given or f"{file.path.stem}-{count}", bool(given) or count > 1
+        id, named = given or f"{stem_of(file.path)}-{count}", bool(given) or count > 1
     return _Table(file, documents, most_common_width([row.cells for row in _sample(documents)]))
 
 
@@ -234,7 +234,7 @@ def _find_layouts(tables: Sequence[_Table], choice: Choice) -> dict[int, Layout]
 
 def _read_table(table: _Table, layout: Layout, choice: Choice, cut: bool) -> Iterator[Note]:
     file = str(table.file.path)
-    split = named_split((*table.file.path.parts[:-1], table.file.path.stem))
+    split = file_split(table.file)
     told = [Problem(file, 0, layout.told)] if layout.told else []
     searching = True  # for a header, which is the first row of a file
     for document in table.documents:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from scripts.archives import File
 from scripts.cli import InputError
 from scripts.convert.formats import label_studio
-from scripts.convert.formats.names import check_text, file_split, name_notes
+from scripts.convert.formats.names import check_text, file_split, name_notes, stem_of
 from scripts.convert.formats.offsets import Stated, fragment, is_written, place
 from scripts.convert.formats.said import Said, join_said
 from scripts.convert.formats.values import Value, begins_json, first_value, read_values
@@ -127,7 +127,7 @@ def _read_value(file: File, number: int, line: int, value: Any) -> Note | Proble
     stated = [each for mention in row.mentions for each in _read_mention(mention, line)]
     placed, problems = place(row.text, [mention for mention, _ in stated], path)
     entities, unjoined = join_said(placed, [said for _, said in stated], path)
-    name, problems = row.id or f"{file.path.stem}-{number}", (*problems, *unjoined, *more)
+    name, problems = row.id or f"{stem_of(file.path)}-{number}", (*problems, *unjoined, *more)
     return Note(name, row.text, entities, path, path, file_split(file), problems)
 
 

@@ -13,7 +13,17 @@ from scripts.corpus.split import named_split
 
 def file_split(file: File) -> str:
     """The split that the name of a file with its own texts states, or that of a folder above."""
-    return named_split((*file.path.parts[:-1], file.path.stem))
+    return path_split(file.path)
+
+
+def path_split(path: PurePosixPath) -> str:
+    """The split that a path states; a suffix counts as the innermost name, as in `ner.train`."""
+    return named_split((*path.parts[:-1], path.stem, path.suffix))
+
+
+def stem_of(path: PurePosixPath) -> str:
+    """The name of a file without its suffix, unless that names the part: `ner.train` and `ner.dev` stay apart."""
+    return path.name if named_split((path.suffix,)) else path.stem
 
 
 def name_notes(notes: Iterable[Note]) -> Iterator[Note]:
@@ -24,7 +34,7 @@ def name_notes(notes: Iterable[Note]) -> Iterator[Note]:
     notes = [note._replace(id=_printable(note.id)) for note in notes]
     names = Counter(note.id for note in notes)
     longer = [
-        note if names[note.id] == 1 else note._replace(id=str(PurePosixPath(note.file).with_suffix("") / note.id))
+        note if names[note.id] == 1 else note._replace(id=str(_without_suffix(PurePosixPath(note.file)) / note.id))
         for note in notes
     ]
     names, seen = Counter(note.id for note in longer), Counter[str]()
@@ -32,6 +42,10 @@ def name_notes(notes: Iterable[Note]) -> Iterator[Note]:
         seen[note.id] += 1
         check_text(note.text, note.file)
         yield note if names[note.id] == 1 else note._replace(id=f"{note.id}-{seen[note.id]}")
+
+
+def _without_suffix(path: PurePosixPath) -> PurePosixPath:
+    return path.parent / stem_of(path)
 
 
 def check_text(text: str, file: str, line: int = 0) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from scripts.archives import File, decode
 from scripts.cli import InputError
-from scripts.convert.formats.names import file_split, name_notes
+from scripts.convert.formats.names import file_split, name_notes, path_split
 from scripts.convert.formats.offsets import Stated, fragment, place
 from scripts.corpus.note import Note, Problem
 from scripts.corpus.split import named_split
@@ -126,7 +126,7 @@ def _is_named(path: PurePosixPath, name: str) -> bool:
 
 def _common(one: PurePosixPath, other: PurePosixPath) -> tuple[bool, int]:
     same = sum(1 for left, right in zip(one.parts, other.parts, strict=False) if left == right)
-    return named_split(one.parts[:-1]) == named_split((*other.parts[:-1], other.stem)), same
+    return named_split(one.parts[:-1]) == path_split(other), same
 
 
 def _read_note(table: File, text: File, name: str, rows: Sequence[_Row], problems: Sequence[Problem]) -> Note:

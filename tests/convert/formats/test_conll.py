@@ -423,3 +423,12 @@ def test_a_token_that_is_called_like_an_assertion_is_a_token():
     (note,) = conll.read([file("a.conll", "absent\tO\nB-x\tabsent\n_\tB-problem\n")])
     assert note.text == "absent B-x _\n" and [entity.label for entity in note.entities] == ["problem"]
     assert [problem.kind for problem in note.problems] == ["unknown tag"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["ner.train", "ner.dev", "ner.test"], ["eng.train", "eng.testa", "eng.testb"], ["a.trn", "a.val", "a.tst"]],
+)
+def test_a_suffix_names_the_part_and_keeps_the_notes_apart(names):
+    notes = list(conll.read([file(name, "pain\tB-problem\n.\tO\n" * 5) for name in names]))
+    assert [(note.id, note.split) for note in notes] == list(zip(names, ("train", "dev", "test"), strict=True))
