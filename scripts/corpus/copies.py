@@ -1,14 +1,18 @@
-"""Which notes have the same text, whatever their blanks."""
+"""Which notes have the same text, whatever their blanks, byte-order marks and composed characters."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 
 from scripts.corpus.note import NOTE
 
 
 def text_key(text: str) -> bytes:
-    """Equal for texts that differ in white space only; empty for one of blanks, which is nobody's copy."""
-    squeezed = " ".join(text.split())
+    """Equal for texts that differ in white space, byte-order marks or the normal form of characters (NFC, NFD) only.
+
+    RETURNS (bytes): Empty for a text of blanks, which is nobody's copy.
+    """
+    squeezed = " ".join(unicodedata.normalize("NFC", text.replace("\ufeff", "")).split())
     return hashlib.sha256(squeezed.encode("utf8")).digest() if squeezed else b""
 
 
