@@ -1,7 +1,7 @@
 """Texts that a corpus has more than once: told, and left out where nobody meant them twice."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple
 
 from wasabi import msg
@@ -9,13 +9,13 @@ from wasabi import msg
 from scripts.cli import InputError
 from scripts.corpus.copies import say_shared, text_key
 from scripts.corpus.note import NOTE, SENTENCE, Note
-from scripts.corpus.split import SPLITS, assign, patient_of
+from scripts.corpus.split import SPLITS, assign, patients_of
 
 _RANKS = {split: rank for rank, split in enumerate(("", *SPLITS))}  # test before dev before train before no part
 
 
 class LeftOut(NamedTuple):
-    """A note that is left out, as its text is in another.
+    """A note that is left out, as its text is in another, or its patient has another.
 
     same (bool): Whether its mentions are those of the other as well.
     """
@@ -30,6 +30,7 @@ class Copies(NamedTuple):
 
     texts, notes (int): How many texts, and how many notes with one of them.
     left_out (list[LeftOut]): The notes that are left out.
+    of_patients (list[LeftOut]): Those left out because a note of their patient is in the stated dev or test part.
     shared (dict[str, int]): By "test in train" and the like, how many notes of the one part have a text of the other.
     patients (dict[str, int]): Likewise how many patients.
     sizes (dict[str, int]): The notes of each part.
@@ -39,6 +40,7 @@ class Copies(NamedTuple):
     texts: int
     notes: int
     left_out: list[LeftOut]
+    of_patients: list[LeftOut]
     shared: dict[str, int]
     patients: dict[str, int]
     sizes: dict[str, int]
@@ -50,7 +52,11 @@ class Copies(NamedTuple):
             {"note": each.note.id, "file": each.note.file, "kept": each.kept.file, "same_mentions": each.same}
             for each in self.left_out
         ]
+        of_patients = [
+            {"note": each.note.id, "file": each.note.file, "kept": each.kept.file} for each in self.of_patients
+        ]
         return {"texts": self.texts, "notes": self.notes, "left_out": left_out,
+                "left_out_of_patients": of_patients,
                 "shared": self.shared, "shared_patients": self.patients}  # fmt: skip
 
     def report(self) -> None:
@@ -61,6 +67,12 @@ class Copies(NamedTuple):
             msg.warn(
                 f"{len(self.left_out):,} {self.unit}s are left out, for their texts are in another part as well, first"
                 f" {first.note.file}, which is {first.kept.file}; {other:,} of them have other mentions than there"
+            )
+        if self.of_patients:
+            first = self.of_patients[0]
+            msg.warn(
+                f"{len(self.of_patients):,} {self.unit}s of no stated part are left out, for their patients are in the"
+                f" stated {first.kept.split} part, first {first.note.file}, whose patient has {first.kept.file} there"
             )
         if self.unit == SENTENCE:
             msg.info("The files do not say where their notes end, so that each sentence counts as one")
@@ -82,16 +94,36 @@ def divide(notes: Sequence[Note], drop_copies: bool = False) -> tuple[list[Note]
     RAISES (InputError): A part would be without notes.
     """
     kept, left_out = leave_out_unstated(notes)
+    kept, of_patients = leave_out_patients(kept)
+    stated = {note.id for note in kept if note.split}
     kept = assign(kept)
     if drop_copies:
         kept, lower = leave_out_lower(kept)
         left_out += lower
-    return kept, count_copies(kept, left_out)
+    return kept, count_copies(kept, left_out, of_patients, stated)
 
 
 def leave_out_unstated(notes: Sequence[Note]) -> tuple[list[Note], list[LeftOut]]:
     """Without the notes of no stated part whose text is in a stated one, as in a folder `all` beside the parts."""
     return _leave_out(notes, lambda note, best: not note.split and bool(best.split))
+
+
+def leave_out_patients(notes: Sequence[Note]) -> tuple[list[Note], list[LeftOut]]:
+    """Without the notes of no stated part whose patient is in the stated dev or test part, which stays as released."""
+    if "test" not in {note.split for note in notes}:  # then all notes are divided, patients as a whole
+        return [*notes], []
+    patients = patients_of(notes)
+    best: dict[str, Note] = {}
+    for note, patient in zip(notes, patients, strict=True):
+        if patient and note.split in ("dev", "test"):
+            best[patient] = max(best.get(patient, note), note, key=lambda note: _RANKS[note.split])
+    kept, left_out = [], []
+    for note, patient in zip(notes, patients, strict=True):
+        if note.split or patient not in best:
+            kept.append(note)
+        else:
+            left_out.append(LeftOut(note, best[patient], False))
+    return kept, left_out
 
 
 def leave_out_lower(notes: Sequence[Note]) -> tuple[list[Note], list[LeftOut]]:
@@ -108,25 +140,31 @@ def leave_out_lower(notes: Sequence[Note]) -> tuple[list[Note], list[LeftOut]]:
     return kept, left_out
 
 
-def count_copies(notes: Sequence[Note], left_out: Sequence[LeftOut]) -> Copies:
-    """The texts that are there more than once among the notes that are kept."""
+def count_copies(
+    notes: Sequence[Note], left_out: Sequence[LeftOut], of_patients: Sequence[LeftOut], stated: Container[str]
+) -> Copies:
+    """The texts that are there more than once among the notes that are kept.
+
+    stated (Container[str]): The ids of the notes whose part a name states.
+    """
     keys = [text_key(note.text) for note in notes]
     several = [number for key, number in Counter(keys).items() if key and number > 1]
     texts, patients = defaultdict(list), defaultdict(set)
-    for note, key in zip(notes, keys, strict=True):
+    for note, key, patient in zip(notes, keys, patients_of(notes, even_one=True), strict=True):
         texts[note.split].append(key)
-        patients[note.split].add(patient_of(note))
-    shared, of_patients = {}, {}
+        patients[note.split] |= {patient} if note.id in stated else set()
+    shared, shared_patients = {}, {}
     for one, other in (("test", "train"), ("test", "dev"), ("dev", "train")):
         known = {*texts[other]} - {b""}
         shared[f"{one} in {other}"] = sum(key in known for key in texts[one])
-        of_patients[f"{one} in {other}"] = len((patients[one] & patients[other]) - {""})
+        shared_patients[f"{one} in {other}"] = len((patients[one] & patients[other]) - {""})
     return Copies(
         len(several),
         sum(several),
         list(left_out),
+        list(of_patients),
         {pair: number for pair, number in shared.items() if number},
-        {pair: number for pair, number in of_patients.items() if number},
+        {pair: number for pair, number in shared_patients.items() if number},
         dict(Counter(note.split for note in notes)),
         unit_of(notes),
     )

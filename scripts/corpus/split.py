@@ -18,7 +18,8 @@ _PART_NAME = re.compile(
     rf"(?<![a-z])(?:(?P<train>train(?:ing)?|trn)|(?P<dev>dev(?:el(?:op(?:ment)?)?)?|val(?:id(?:ation)?)?)"
     rf"|(?P<test>test(?:ing|b)?|tst|eval(?:uation)?|h[oe]ld[ _.-]?out)){_END}"
     r"|(?<![a-z])(?P<dev_2003>testa)(?![a-z])"  # CoNLL 2003 has testa and testb
-    r"|(?P<train_set>(?<!s)train(?:ing)?)sets?(?![a-z])|(?P<dev_set>dev(?:el(?:op(?:ment)?)?)?|valid(?:ation)?)sets?(?![a-z])"
+    r"|(?P<train_set>(?<!s)train(?:ing)?)sets?(?![a-z])"
+    r"|(?P<dev_set>dev(?:el(?:op(?:ment)?)?)?|valid(?:ation)?)sets?(?![a-z])"
     r"|(?P<test_set>(?<!la)(?<!con)(?<!pro)test(?:ing)?|eval(?:uation)?)sets?(?![a-z])"
 )
 # Where a name in capitals and small letters has words: ncbiTrain, XMLTest, Genia4EReval
@@ -30,12 +31,14 @@ _MEDICAL_TEST = re.compile(
     r"(?:stress|exercise|treadmill|walk(?:ing)?|tilt|blood|lab(?:oratory)?|urine|stool|sweat|breath|skin|patch|allergy"
     r"|function|tolerance|glucose|liver|lung|pulmonary|thyroid|pregnancy|hiv|covid(?:-?19)?|pcr|antigen|antibody|hearing"
     r"|eye|vision)[ _.-]*test(?:ing|s)?(?![a-z])|(?<![a-z])test[ _.-]*(?:results?|panels?|strips?)(?![a-z])"
-    r"|(?:psych\w*?|neuro\w*?|cardi\w*?|initial|pre-?op\w*?|clinical|medical|physical|nursing|nutrition\w*?|speech|swallow\w*?"
-    r"|therapy|pt|ot|risk|pain)[ _.-]*eval(?:uation)?s?(?![a-z])|(?<![a-z])eval(?:uation)?[ _.-]*(?:notes?|reports?)(?![a-z])",
+    r"|(?<![a-z])(?:psych\w*?|neuro\w*?|initial|pre-?op\w*?|physical|nursing|nutrition\w*?|speech|swallow\w*?|therapy|pt|ot)"
+    r"[ _.-]*eval(?:uation)?s?(?![a-z])|(?<![a-z])eval(?:uation)?[ _.-]*(?:notes?|reports?)(?![a-z])",
     re.IGNORECASE,
 )
 _PATIENT = r"(?:patients?|subjects?|subj|sub|pat|pt|person|mrn)"
 _PATIENT_FOLDER = re.compile(rf"{_PATIENT}(?:[ _.-]?\d\w*|[ _.-][a-z]{{1,2}})|p\d{{4,}}|\d{{5,}}", re.IGNORECASE)
+_DAY, _MONTH, _YEAR = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_DATE = re.compile(rf"{_YEAR}{_MONTH}{_DAY}|{_YEAR}{_MONTH}|{_DAY}{_MONTH}{_YEAR}|{_MONTH}{_DAY}{_YEAR}")
 _PATIENT_NAME = re.compile(rf"(\d{{3,4}})-\d{{2}}|({_PATIENT}[ _.-]?\d+)[ _.-].*", re.IGNORECASE)
 
 
@@ -85,30 +88,48 @@ def patient_of(note: Note) -> str:
     return next((folder.lower() for folder in reversed(folders) if _PATIENT_FOLDER.fullmatch(folder)), "")
 
 
-def _divide(notes: Sequence[Note], parts: Sequence[str]) -> list[str]:
-    """A part for each note.
+def patients_of(notes: Sequence[Note], even_one: bool = False) -> list[str]:
+    """The patient of each note, "" for none; folders all named by dates are nobody's.
 
-    RAISES (InputError): There are fewer patients than parts.
+    even_one (bool): Whether a name that all notes have may be a patient's, rather than that of the corpus.
     """
     patients = [patient_of(note) for note in notes]
     known = {*patients}
-    if len(known) == 1:  # one folder for all is no patient's
-        patients = [""] * len(notes)
-    texts = _shared_texts(notes)
+    none = (len(known) == 1 and not even_one) or all(map(_DATE.fullmatch, known - {""}))
+    return [""] * len(notes) if none else patients
+
+
+def _divide(notes: Sequence[Note], parts: Sequence[str]) -> list[str]:
+    """A part for each note.
+
+    RAISES (InputError): There are fewer patients, or fewer texts, than parts.
+    """
+    patients, texts = patients_of(notes), _shared_texts(notes)
     groups = _group(notes, patients, texts)
-    if len(groups) < len(parts):  # the same text everywhere: then its copies cannot be kept together
-        groups = _group(notes, patients, [b""] * len(notes))
-    if len(groups) < len(parts) <= len(notes):
-        raise InputError(
-            f"The notes are of {len(groups)} patients, who are never split: add patients, at least {len(parts)} are"
-            " needed, or put them into folders named train, dev and test."
-        )
+    if len(groups) < len(parts):
+        by_patient = _group(notes, patients, [b""] * len(notes))
+        _check_groups(len(groups), len(by_patient), len({*texts} - {b""}), len(parts), len(notes))
+        groups = by_patient  # the same text everywhere: then its copies cannot be kept together
     placed = _place([position for position, _ in groups], parts)
     found = [""] * len(notes)
     for part, (_, members) in zip(placed, groups, strict=True):
         for member in members:
             found[member] = part
     return found
+
+
+def _check_groups(groups: int, patients: int, texts: int, needed: int, notes: int) -> None:
+    """RAISES (InputError): There are notes enough, but of too few patients, or of several but too few texts."""
+    few = ""
+    if patients < needed <= notes:
+        few = f"of {patients} patients, who are never split: add patients, at least {needed} are needed"
+    elif texts > 1 and needed <= notes:
+        few = (
+            f"{groups} groups that have a text or a patient in common, which are never split: add notes of other texts,"
+            f" at least {needed} groups are needed"
+        )
+    if few:
+        raise InputError(f"The notes are {few}, or put them into folders named train, dev and test.")
 
 
 def _shared_texts(notes: Sequence[Note]) -> list[bytes]:

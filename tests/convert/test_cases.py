@@ -180,6 +180,28 @@ def test_patients_that_a_release_has_on_both_sides_are_told(tmp_path):
     assert "1 patients of test are in train as well" in found.said
 
 
+def write_visits(folder: Path, *names: str) -> Path:
+    for number, name in enumerate(names):
+        path = folder / f"{name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"fever {number}")
+        path.with_suffix(".ann").write_text("T1\tproblem 0 5\tfever\n")
+    return folder
+
+
+def test_a_patient_of_the_stated_test_part_is_never_put_into_train(tmp_path):
+    more = [f"more/{patient}-0{visit}" for patient in range(111, 130) for visit in (2, 3)]
+    source = write_visits(tmp_path / "in", "test/111-01", "test/112-01", "dev/113-01", "train/111-09", *more)
+    found = Converted(run(main, "mine", source, tmp_path / "out"), tmp_path / "out")
+    assert found.names("test") == ["111-01", "112-01"] and found.names("dev") == ["113-01"]
+    assert not {name[:3] for name in found.names("train")} - {"111"} & {"112", "113"} and len(found.all) == 42 - 6
+    left_out = found.ledger["copies"]["left_out_of_patients"]
+    assert [each["note"][:3] for each in left_out] == ["111", "111", "112", "112", "113", "113"]
+    assert left_out[0] == {"note": "111-02", "file": "more/111-02.ann", "kept": "test/111-01.ann"}
+    assert "6 notes of no stated part are left out" in found.said
+    assert found.ledger["copies"]["shared_patients"] == {"test in train": 1}  # 111, as the folders have it
+
+
 def write_parts(folder: Path, **parts: list[str]) -> Path:
     for part, texts in parts.items():
         (folder / part).mkdir(parents=True)

@@ -83,6 +83,7 @@ def parts(notes: list[Note]) -> dict[str, str]:
         ("eng/testb", "test"),
         ("eval", "test"),
         ("evaluation_data", "test"),
+        ("concept_eval", "test"),
         ("tst", "test"),
         ("holdout", "test"),
         ("held-out", "test"),
@@ -100,8 +101,11 @@ def test_the_names_of_the_releases_say_the_part(path, split):
     assert named_split(path.split("/")) == split
 
 
-@pytest.mark.parametrize("name", ["strain", "contest", "trainer", "device", "develops", "invalid", "testament", "latestset",
-                                  "medieval", "retrieval", "interval", "value", "evaluate", "strainset", "protest"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ["strain", "contest", "trainer", "device", "develops", "invalid", "testament", "latestset", "medieval", "retrieval",
+     "interval", "value", "evaluate", "strainset", "protest"],
+)  # fmt: skip
 def test_other_words_say_nothing(name):
     assert named_split([name]) == ""
 
@@ -109,7 +113,8 @@ def test_other_words_say_nothing(name):
 @pytest.mark.parametrize(
     "name",
     ["Stress Test", "stress_test", "exercise-tests", "Lab Test", "blood test 2031", "Pulmonary Function Test",
-     "PCR Test", "StressTest", "HIVtest", "psychiatric evaluation", "PT_Evaluation", "evaluation notes", "6 Minute Walk Test", "Test Results", "covid-19 test", "Glucose Tolerance Testing"],
+     "PCR Test", "StressTest", "HIVtest", "psychiatric evaluation", "PT_Evaluation", "evaluation notes",
+     "6 Minute Walk Test", "Test Results", "covid-19 test", "Glucose Tolerance Testing"],
 )  # fmt: skip
 def test_a_test_of_patients_is_no_part(name):
     assert named_split([name]) == ""
@@ -328,6 +333,36 @@ def test_too_few_patients_are_reported():
 
 def test_a_folder_for_all_notes_is_no_patient():
     assert {each.split for each in assign([note(f"20180910/{number}") for number in range(9)])} == set(SPLITS)
+
+
+@pytest.mark.parametrize("days", [("20240101", "20240102"), ("202401", "202402"), ("01022024", "31122024")])
+def test_folders_named_by_dates_are_no_patients(days):
+    notes = [note(f"{days[number % 2]}/{number}") for number in range(40)]
+    assert {each.split for each in assign(notes)} == set(SPLITS)
+    found = together(
+        [note(f"{day}/{number}") for day in days for number in range(40)], [*days[:1] * 40, *days[1:] * 40]
+    )
+    assert all(len(splits) > 1 for splits in found.values())
+
+
+def test_a_number_that_could_be_a_date_is_a_patient_beside_others():
+    folders = ["19801231", *(str(10_000_032 + 7 * number) for number in range(40))]
+    found = together(
+        [note(f"{each}/{visit}") for each in folders for visit in range(9)], [f for f in folders for _ in range(9)]
+    )
+    assert all(len(splits) == 1 for splits in found.values())
+
+
+@pytest.mark.parametrize("stated", [[], [note("t", "test", "other")]])
+def test_too_few_texts_are_reported_rather_than_divided(stated):
+    texts = ["one", "two"] if not stated else ["one", "one"]
+    notes = [note(f"n{number}", text=texts[number % 2]) for number in range(40)]
+    if stated:
+        notes = [*(note(f"{100 + n % 2}-{n:02}", text="one") for n in range(20)), note("100-50", text="two"), *stated]
+    with pytest.raises(
+        InputError, match=r"groups that have a text or a patient in common, .* add notes of other texts"
+    ):
+        assign(notes)
 
 
 def test_a_text_and_a_patient_hold_together_what_each_of_them_does():
