@@ -25,17 +25,18 @@ from scripts.corpus.note import Attributes, Note, Problem
 SUFFIXES = (".jsonl", ".ndjson", ".json")
 TEXTS = ("text", "data")
 MENTIONS = ("ents", "spans", "entities", "label", "labels")
-ACCEPTED = "accept"
+ACCEPTED, NOT_ACCEPTED = "accept", ("reject", "ignore")
 _STARTS, _ENDS = ("start", "start_offset", "begin"), ("end", "end_offset")
 _LABELS = ("label", "labels", "type")
 
 
 class _Row(NamedTuple):
-    """A note as its value has it."""
+    """A note as its value has it; `unread` are mentions under further keys."""
 
     id: str
     text: str
     mentions: Sequence[Any]
+    unread: Sequence[Any] = ()
 
 
 def recognises(file: File) -> bool:
@@ -79,7 +80,12 @@ def _unwrap(value: Any) -> Sequence[Any]:
 
 
 def _is_known(value: Any) -> bool:
-    return label_studio.is_task(value) or _is_tuple(value) or _is_training(value)
+    return label_studio.is_task(value) or _is_tuple(value) or _is_training(value) or _is_rejected(value)
+
+
+def _is_rejected(value: Any) -> bool:
+    """Whether a value is a row of Prodigy that was not accepted, and may have no mentions."""
+    return isinstance(value, dict) and isinstance(value.get("text"), str) and value.get("answer") in NOT_ACCEPTED
 
 
 def _is_tuple(value: Any) -> bool:
@@ -97,12 +103,30 @@ def _as_row(value: Any) -> _Row | None:
     if not isinstance(value, dict):
         return None
     text = next((value[key] for key in TEXTS if isinstance(value.get(key), str)), None)
-    mentions = next((value[key] for key in MENTIONS if isinstance(value.get(key), list)), None)
-    mentions = label_studio.short_mentions(value) if mentions is None else mentions
-    if mentions is None and value.get("answer") == ACCEPTED:
-        mentions = []
+    lists = _mention_lists(value)
+    if not lists and value.get("answer") == ACCEPTED:
+        lists = [[]]
+    if text is None or not lists:
+        return None
+    chosen = max(lists, key=lambda each: any(map(_is_mention, each)))  # the first of those with mentions, if any
+    unread = [each for other in lists if other is not chosen for each in other if _is_mention(each)]
     name = value.get("id")
-    return None if text is None or mentions is None else _Row("" if name is None else str(name), text, mentions)
+    return _Row("" if name is None else str(name), text, chosen, unread)
+
+
+def _mention_lists(value: dict[str, Any]) -> list[Sequence[Any]]:
+    """The lists that may hold the mentions of a value: of a known key, of its groups, or as Label Studio has them."""
+    short = label_studio.short_mentions(value)
+    if short:
+        return [short]
+    found = [each for key in MENTIONS if (each := value.get(key)) is not None]
+    grouped = [each.values() if isinstance(each, dict) else [each] for each in found]
+    lists = [each for group in grouped for each in group if isinstance(each, list)]
+    return lists or ([] if short is None else [short])
+
+
+def _is_mention(value: Any) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _read_value(file: File, number: int, line: int, value: Any) -> Note | Problem:
@@ -118,7 +142,7 @@ def _read_value(file: File, number: int, line: int, value: Any) -> Note | Proble
         if not copies:
             return Problem(path, line, "a task that nobody annotated, left out")
         value = label_studio.read_task(value, copies[0], path, line)
-        more = [Problem(path, line, "a further annotation of the same text, left alone") for _ in copies[1:]]
+        more = [problem for copy in copies[1:] for problem in _left_alone(copy, copies[0], path, line)]
     row = _as_row(value)
     if row is None:
         keys = ", ".join(MENTIONS)
@@ -127,8 +151,22 @@ def _read_value(file: File, number: int, line: int, value: Any) -> Note | Proble
     stated = [each for mention in row.mentions for each in _read_mention(mention, line)]
     placed, problems = place(row.text, [mention for mention, _ in stated], path)
     entities, unjoined = join_said(placed, [said for _, said in stated], path)
+    read = {(each.label, each.fragments) for each, _ in stated}
+    unread = [each for mention in row.unread for each, _ in _read_mention(mention, line)]
+    unread = [each for each in unread if (each.label, each.fragments) not in read]
+    more = [*more, *(Problem(path, line, "mention under a key that is not read", each.label, 1) for each in unread)]
     name, problems = row.id or f"{stem_of(file.path)}-{number}", (*problems, *unjoined, *more)
     return Note(name, row.text, entities, path, path, file_split(file), problems)
+
+
+def _left_alone(copy: dict[str, Any], read: dict[str, Any], path: str, line: int) -> Iterator[Problem]:
+    """What is told of a further annotation: that it is there, and each of its mentions that the one read lacks."""
+    yield Problem(path, line, "a further annotation of the same text, left alone")
+    known = label_studio.mentions_of(read)
+    for mention in label_studio.mentions_of(copy):
+        if mention not in known:
+            yield from (Problem(path, line, "mention of a further annotation only, left alone", each.label)
+                        for each, _ in _read_mention(mention, line))  # fmt: skip
 
 
 def _read_mention(mention: Any, line: int) -> Iterator[tuple[Stated, list[Said]]]:

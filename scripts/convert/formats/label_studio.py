@@ -6,7 +6,6 @@ from typing import Any
 from scripts.cli import InputError
 
 _COPIES = ("annotations", "completions")
-_NO_MENTIONS = ("relation", "choices", "taxonomy", "textarea", "rating")
 
 
 def is_task(value: Any) -> bool:
@@ -14,10 +13,17 @@ def is_task(value: Any) -> bool:
 
 
 def find_copies(task: dict[str, Any]) -> list[dict[str, Any]]:
-    """The annotations of a task that count, one an annotator."""
+    """The annotations of a task that count, one an annotator: the ground truth first, then those with mentions."""
     listed = [copies for key in _COPIES if isinstance(copies := task.get(key), list)]
     found = [copy for copies in listed for copy in copies if isinstance(copy, dict)]
-    return [copy for copy in found if not copy.get("was_cancelled") and isinstance(copy.get("result"), list)]
+    counted = [copy for copy in found if not copy.get("was_cancelled") and isinstance(copy.get("result"), list)]
+    return sorted(counted, key=lambda copy: (not copy.get("ground_truth"), not mentions_of(copy)))
+
+
+def mentions_of(copy: dict[str, Any]) -> list[dict[str, Any]]:
+    """The mentions of a copy, which are the results of a type that ends in `labels`."""
+    results = [result for result in copy["result"] if isinstance(result, dict)]
+    return [_read_value(result) for result in results if _is_mention(result)]
 
 
 def read_task(task: dict[str, Any], copy: dict[str, Any], file: str, line: int) -> dict[str, Any]:
@@ -25,21 +31,26 @@ def read_task(task: dict[str, Any], copy: dict[str, Any], file: str, line: int) 
 
     RAISES (InputError): Which of its texts was annotated cannot be told.
     """
-    results = [result for result in copy["result"] if isinstance(result, dict)]
-    mentions = [_read_value(result) for result in results if result.get("type") not in _NO_MENTIONS]
-    return {"id": task.get("id"), "text": _find_text(task["data"], file, line), "ents": mentions}
+    return {"id": task.get("id"), "text": _find_text(task["data"], file, line), "ents": mentions_of(copy)}
 
 
 def short_mentions(value: dict[str, Any]) -> Sequence[Any] | None:
-    """The mentions of the short form, which are under the name that the project gave them; None if there are none."""
-    for mentions in value.values():
-        if isinstance(mentions, list) and mentions and all(map(_is_short, mentions)):
-            return mentions
-    return [] if {"annotation_id", "lead_time"} <= value.keys() else None
+    """The mentions of the short form, which are under the names that the project gave them; None if there are none."""
+    lists = [each for each in value.values() if isinstance(each, list) and each and all(map(_is_short, each))]
+    if not lists and not {"annotation_id", "lead_time"} <= value.keys():
+        return None
+    return [mention for each in lists for mention in each]
 
 
 def _is_short(value: Any) -> bool:
     return isinstance(value, dict) and {"start", "end", "labels"} <= value.keys()
+
+
+def _is_mention(result: dict[str, Any]) -> bool:
+    kind, value = result.get("type"), result.get("value")
+    if isinstance(kind, str):
+        return kind.lower().endswith("labels")
+    return isinstance(value, dict) and "labels" in value
 
 
 def _read_value(result: dict[str, Any]) -> dict[str, Any]:

@@ -105,7 +105,55 @@ def test_label_studios_short_form_is_read_under_whatever_name():
 def test_of_several_annotators_one_is_read_and_the_others_are_told():
     note = read_one(task(copy(ZORVEX, was_cancelled=True), copy(FEVER), copy(ZORVEX)))
     assert quoted(note) == BOTH[:1]
-    assert problems(note) == [(1, "a further annotation of the same text, left alone", 0)]
+    assert problems(note) == [
+        (1, "a further annotation of the same text, left alone", 0),
+        (1, "mention of a further annotation only, left alone", 0),
+    ]
+
+
+def test_the_ground_truth_is_read_else_a_copy_with_mentions():
+    choice = {"result": [{"type": "choices", "value": {"choices": ["x"]}}]}
+    assert quoted(read_one(task(choice, copy(FEVER)))) == BOTH[:1]
+    assert quoted(read_one(task(choice, copy(FEVER), copy(ZORVEX, ground_truth=True)))) == BOTH[1:]
+    assert read_one(task(copy(FEVER), choice | {"ground_truth": True})).entities == ()
+
+
+@pytest.mark.parametrize("kind", ["number", "datetime", "choices", "pairwise", "ranker", "relation", "textarea"])
+def test_only_results_of_labels_are_mentions(kind):
+    copies = copy(FEVER)
+    copies["result"].append({"type": kind, "value": {kind: 3, "start": 8, "end": 13}})
+    assert (quoted(note := read_one(task(copies))), note.problems) == (BOTH[:1], ())
+
+
+def test_two_keys_of_the_short_form_are_both_read():
+    fever, zorvex = ({"start": s, "end": e, "text": TEXT[s:e], "labels": [label]} for s, e, label in (FEVER, ZORVEX))
+    for names in (("disease", "drug"), ("label", "drug"), ("drug", "label")):
+        values = dict(zip(names, ([fever], [zorvex]), strict=True))
+        note = read_one({"id": 3, "text": TEXT, **values, "annotation_id": 1, "lead_time": 2.5})
+        assert (quoted(note), note.problems) == (BOTH, ())
+
+
+@pytest.mark.parametrize(
+    ("value", "unread"),
+    [
+        ({"entities": [], "label": [FEVER]}, 0),
+        ({"entities": [], "label": [FEVER], "labels": ["note"]}, 0),
+        ({"ents": [], "spans": {"sc": [span(*FEVER)]}}, 0),
+        ({"ents": [span(*FEVER)], "spans": {"sc": [span(*FEVER, kb_id=""), span(*ZORVEX)]}}, 1),
+        ({"entities": [FEVER], "label": [ZORVEX, [0, 3, "who"]]}, 2),
+    ],
+)
+def test_the_first_key_with_mentions_is_read_and_those_of_others_are_counted(value, unread):
+    note = read_one({"text": TEXT, **value})
+    assert quoted(note) == BOTH[:1]
+    assert problems(note) == [(1, "mention under a key that is not read", 1)] * unread
+
+
+@pytest.mark.parametrize("answer", ["ignore", "reject"])
+def test_a_file_of_prodigy_may_begin_with_what_was_not_accepted(answer):
+    content = lines({"text": "Skip .", "answer": answer}, {"text": TEXT, "spans": [span(*FEVER)], "answer": "accept"})
+    assert detect([file("a.jsonl", content)]) == "jsonl"
+    assert [quoted(note) for note in read(content)] == [BOTH[:1]]
 
 
 def test_which_of_several_texts_was_annotated_is_not_guessed():
