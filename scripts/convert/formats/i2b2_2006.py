@@ -65,16 +65,31 @@ def _read_record(file: File, record: Node) -> Note:
     path, text = str(file.path), record.find("TEXT")
     if text is None:
         raise InputError(f"{path}, line {record.line}: a record without a text; leave it out.")
-    pieces, entities, problems, length = [], [], [], 0
-    for piece in text.pieces:
-        words = piece if isinstance(piece, str) else "".join((piece.text, *(inner.text for inner in piece.walk())))
-        if isinstance(piece, Node):
-            label = piece.attributes.get("TYPE", "") if piece.tag == "PHI" else ""
-            kind = "no label that can be read" if not label.strip() else "mark without words" if not words else ""
-            kind = "marks inside each other" if piece.children else kind
-            problems += [Problem(path, piece.line, kind, label, 1)] if kind else []
-            entities += [] if kind else [Entity(label, ((length, length + len(words)),), piece.line)]
-        pieces.append(words)
-        length += len(words)
+    pieces: list[str] = []
+    marks: list[tuple[int, int, Node]] = []
+    _read_marks(text, 0, pieces, marks)
+    entities, problems = [], []
+    for start, end, mark in sorted(marks, key=lambda found: (found[0], -found[1])):
+        label = mark.attributes.get("TYPE", "") if mark.tag == "PHI" else ""
+        kind = "no label that can be read" if not label.strip() else "mark without words" if start == end else ""
+        problems += [Problem(path, mark.line, kind, label, 1)] if kind else []
+        entities += [] if kind else [Entity(label, ((start, end),), mark.line)]
     name = record.attributes.get("ID", "") or f"{file.path.stem}-{record.line}"
     return Note(name, "".join(pieces), tuple(entities), path, path, file_split(file), tuple(problems))
+
+
+def _read_marks(node: Node, length: int, pieces: list[str], marks: list[tuple[int, int, Node]]) -> int:
+    """Add the pieces of an element's text in order, and its marks with their start and end; marks may hold others.
+
+    length (int): Of the text before the element.
+    RETURNS (int): Of the text up to its end.
+    """
+    for piece in node.pieces:
+        start = length
+        if isinstance(piece, Node):
+            length = _read_marks(piece, length, pieces, marks)
+            marks.append((start, length, piece))
+        else:
+            pieces.append(piece)
+            length += len(piece)
+    return length

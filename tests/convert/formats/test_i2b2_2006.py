@@ -69,7 +69,6 @@ def test_a_start_tag_in_place_of_an_end_tag_is_mended_and_told():
         ("<PHI>Quill</PHI>", "Quill", "no label that can be read"),
         ("<B>Quill</B>", "Quill", "no label that can be read"),
         ('<PHI TYPE="DOCTOR"/>', "", "mark without words"),
-        ('<PHI TYPE="DOCTOR">Qui<PHI TYPE="DATE">ll</PHI></PHI>', "Quill", "marks inside each other"),
     ],
 )
 def test_a_mark_that_cannot_be_read_is_counted_and_its_words_stay(mark, words, kind):
@@ -79,6 +78,14 @@ def test_a_mark_that_cannot_be_read_is_counted_and_its_words_stay(mark, words, k
         "x",
         "02/03",
     ]
+
+
+def test_marks_inside_each_other_leave_the_text_as_it_stands_and_are_all_read():
+    inner = 'Dr. <PHI TYPE="PATIENT">Qu<B>i</B>ll</PHI> Jr'
+    [note] = read(f'x <PHI TYPE="DOCTOR">{inner}</PHI> on <PHI TYPE="DATE">02/03</PHI>')
+    assert note.text.strip() == "x Dr. Quill Jr on 02/03"
+    assert quoted(note) == [("DOCTOR", "Dr. Quill Jr"), ("PATIENT", "Quill"), ("DATE", "02/03")]
+    assert problems(note) == [(4, "no label that can be read", 1)]
 
 
 def test_damaged_files_are_named():
