@@ -30,6 +30,7 @@ class Copies(NamedTuple):
 
     texts, notes (int): How many texts, and how many notes with one of them.
     left_out (list[LeftOut]): The notes that are left out.
+    differing (int): How many notes have other mentions than the first of their text in the same part.
     of_patients (list[LeftOut]): Those left out because a note of their patient is in the stated dev or test part.
     shared (dict[str, int]): By "test in train" and the like, how many notes of the one part have a text of the other.
     patients (dict[str, int]): Likewise how many patients.
@@ -40,6 +41,7 @@ class Copies(NamedTuple):
     texts: int
     notes: int
     left_out: list[LeftOut]
+    differing: int
     of_patients: list[LeftOut]
     shared: dict[str, int]
     patients: dict[str, int]
@@ -55,7 +57,7 @@ class Copies(NamedTuple):
         of_patients = [
             {"note": each.note.id, "file": each.note.file, "kept": each.kept.file} for each in self.of_patients
         ]
-        return {"texts": self.texts, "notes": self.notes, "left_out": left_out,
+        return {"texts": self.texts, "notes": self.notes, "differing": self.differing, "left_out": left_out,
                 "left_out_of_patients": of_patients,
                 "shared": self.shared, "shared_patients": self.patients}  # fmt: skip
 
@@ -78,6 +80,8 @@ class Copies(NamedTuple):
             msg.info("The files do not say where their notes end, so that each sentence counts as one")
         if self.texts:
             msg.info(f"{self.texts:,} texts are there more than once, in {self.notes:,} {self.unit}s")
+        if self.differing:
+            msg.warn(f"{self.differing:,} of them have other mentions than the first with their text in the same part")
         for pair, number in self.shared.items():
             one, other = pair.split(" in ")
             told = say_shared(number, self.sizes[one], self.unit, one, other)
@@ -162,12 +166,20 @@ def count_copies(
         len(several),
         sum(several),
         list(left_out),
+        _count_differing(notes, keys),
         list(of_patients),
         {pair: number for pair, number in shared.items() if number},
         {pair: number for pair, number in shared_patients.items() if number},
         dict(Counter(note.split for note in notes)),
         unit_of(notes),
     )
+
+
+def _count_differing(notes: Sequence[Note], keys: Sequence[bytes]) -> int:
+    first: dict[tuple[str, bytes], Note] = {}
+    earlier = [first.setdefault((note.split, key), note) for note, key in zip(notes, keys, strict=True)]
+    pairs = zip(notes, earlier, keys, strict=True)
+    return sum(bool(key) and note is not one and _mentions(note) != _mentions(one) for note, one, key in pairs)
 
 
 def say_unstated(notes: Sequence[Note]) -> str:

@@ -110,6 +110,7 @@ def leave_out_unreviewed(notes: Sequence[Note]) -> list[Note]:
 def count_files(files: Sequence[File], notes: Sequence[Note]) -> dict[str, Any]:
     """How many files were read, and by suffix those that no note came from."""
     used = {path for note in notes for path in (note.file, note.text_file, note.assertion_file)}
+    used |= {problem.file for note in notes for problem in note.problems}  # of a note's further files
     unused = Counter(file.path.suffix or "(none)" for file in files if str(file.path) not in used)
     return {"files": len(files), "unused_files": dict(sorted(unused.items()))}
 

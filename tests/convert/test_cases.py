@@ -238,6 +238,14 @@ def test_a_copy_with_other_mentions_is_told(tmp_path):
     assert "1 of them have other mentions" in found.said
 
 
+def test_copies_in_one_part_with_other_mentions_are_told(tmp_path):
+    source = write_parts(tmp_path / "in", train=["fever 1", "fever 1", "fever 1"], dev=["fever 2"], test=["fever 3"])
+    (source / "train" / "train-1.ann").write_text("")
+    found = Converted(run(main, "mine", source, tmp_path / "out"), tmp_path / "out")
+    assert found.ledger["copies"]["differing"] == 1 and len(found.all) == 5
+    assert "1 of them have other mentions than the first with their text in the same part" in found.said
+
+
 def test_dropping_all_of_a_part_is_refused(tmp_path):
     done = convert("brat-empty-ann", tmp_path, "--drop-copies")
     assert_fails(done, "All texts of the train part are in another part", without=tmp_path / "out")

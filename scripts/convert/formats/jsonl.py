@@ -58,13 +58,39 @@ def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:
 
 
 def _read_file(file: File) -> Iterator[Note]:
-    read = [_read_value(file, number, *value) for number, value in enumerate(_rows(file), start=1)]
+    read = [*_read_rows(file)]
     notes = [note for note in read if isinstance(note, Note)]
     left_out = [problem for problem in read if isinstance(problem, Problem)]
     if left_out and not notes:
         raise InputError(f"{file.path} holds no annotation that was accepted: annotate some, or leave the file out.")
     for first, note in enumerate(notes):
         yield note if first else note._replace(problems=(*note.problems, *left_out))
+
+
+def _read_rows(file: File) -> Iterator[Note | Problem]:
+    """Each value, and rows of Prodigy that one session has on one text as one: there each label may have its own."""
+    places: dict[Any, int] = {}
+    read: list[Note | Problem] = []
+    for number, (line, value) in enumerate(_rows(file), start=1):
+        found = _read_value(file, number, line, value)
+        key = _question(value) if isinstance(found, Note) else None
+        first = read[places[key]] if key in places else None
+        if isinstance(first, Note) and isinstance(found, Note):
+            told = Problem(str(file.path), line, "a further row of the same text and session, read with the first")
+            problems = (*first.problems, told, *found.problems)
+            read[places[key]] = first._replace(entities=(*first.entities, *found.entities), problems=problems)
+            continue
+        if key:
+            places[key] = len(read)
+        read.append(found)
+    yield from read
+
+
+def _question(value: Any) -> tuple[str, ...] | None:
+    """What a row of Prodigy asks about, and in which session; None for values of other tools."""
+    if not isinstance(value, dict) or value.get("answer") != ACCEPTED:
+        return None
+    return tuple(str(value.get(key, "")) for key in ("_session_id", "_annotator_id", "_input_hash", "text"))
 
 
 def _rows(file: File) -> Iterator[Value]:

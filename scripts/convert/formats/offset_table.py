@@ -49,12 +49,23 @@ def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:
 
     files (Sequence[File]): The files of the corpus.
     skip_unpaired (bool): Leave rows out whose text is not there.
-    YIELDS (Note): One note a text and table that names it.
+    YIELDS (Note): One note a text, with the mentions of all tables that name it.
     RAISES (InputError): A text is not there or there twice, or a file cannot be read.
     """
     tables = [file for file in files if recognises(file)]
     texts = [file for file in files if file.path.suffix.lower() in (".txt", "")]
-    yield from name_notes(note for table in tables for note in _read_table(table, texts, skip_unpaired))
+    notes: dict[tuple[str, str], Note] = {}
+    for note in (note for table in tables for note in _read_table(table, texts, skip_unpaired)):
+        key = note.text_file, note.split
+        notes[key] = _merge(notes[key], note) if key in notes else note
+    yield from name_notes(notes.values())
+
+
+def _merge(note: Note, further: Note) -> Note:
+    """A note with the mentions of a further table, as where each label has a table of its own."""
+    told = Problem(further.file, 0, "a further table of the same texts, read with the first")
+    problems = (*note.problems, told, *further.problems)
+    return note._replace(entities=(*note.entities, *further.entities), problems=problems)
 
 
 def _separator(header: str) -> str:

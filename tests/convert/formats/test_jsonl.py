@@ -196,6 +196,23 @@ def test_training_data_of_spacy_2_is_refused_with_the_way_on():
         read(json.dumps([{"id": 0, "paragraphs": [{"raw": TEXT, "sentences": []}]}]))
 
 
+def answer(*mentions: list, text: str = TEXT, **more: Any) -> dict[str, Any]:
+    return {"text": text, "spans": [span(*each) for each in mentions], "answer": "accept", **more}
+
+
+@pytest.mark.parametrize("more", [{}, {"_session_id": "a"}, {"_input_hash": 7}])
+def test_rows_of_prodigy_on_one_text_are_one_note(more):
+    first, other = read(lines(answer(FEVER, **more), answer(text="x"), answer(ZORVEX, **more)))
+    assert (first.id, quoted(first), other.id) == ("train-1", BOTH, "train-2")
+    assert problems(first) == [(3, "a further row of the same text and session, read with the first", 0)]
+
+
+def test_rows_of_other_sessions_and_of_other_tools_stay_notes_of_their_own():
+    for key, values in (("_session_id", "ab"), ("_annotator_id", "ab"), ("_input_hash", (1, 2))):
+        assert len(read(lines(*(answer(FEVER, **{key: value}) for value in values)))) == 2
+    assert len(read(lines({"text": TEXT, "label": [FEVER]}, {"text": TEXT, "label": [ZORVEX]}))) == 2
+
+
 # --- cases
 
 

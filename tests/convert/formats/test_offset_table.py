@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scripts.cli import InputError
 from scripts.convert.formats import detect, offset_table
 from scripts.convert.formats.offsets import MISMATCH
+from scripts.convert.source import count_files
 from scripts.corpus.note import Note
 from tests.cases import case
 from tests.helpers import file, hostile_text, problems, quoted
@@ -126,3 +127,16 @@ def test_mentions_of_any_text_are_read_back(text, data):
         quote = " ".join(text[start:end].split())
         [note] = read(f"{HEADER}a\tx\t{start}\t{end}\t{quote}\n", text)
         assert note.text == text and [entity.fragments for entity in note.entities] == [((start, end),)]
+
+
+def test_tables_of_the_same_texts_are_read_together():
+    header = "filename\tlabel\tstart\tend\n"
+    files = [file("disease.tsv", f"{header}n0\tdisease\t0\t5\n"), file("drug.tsv", f"{header}n0\tdrug\t12\t18\n"),
+             file("site.tsv", f"{header}n0\tsite\t900\t901\n"), file("n0.txt", "Fever after zorvex")]  # fmt: skip
+    [note] = offset_table.read(files)
+    assert (note.id, quoted(note)) == ("n0", [("disease", "Fever"), ("drug", "zorvex")])
+    told = "a further table of the same texts, read with the first"
+    assert [(each.file, each.kind, each.dropped) for each in note.problems][:2] == [
+        ("drug.tsv", told, 0), ("site.tsv", told, 0)]  # fmt: skip
+    assert sum(each.dropped for each in note.problems) == 1
+    assert count_files(files, [note])["unused_files"] == {}
