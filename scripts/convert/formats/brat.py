@@ -16,6 +16,7 @@ from scripts.archives import File, decode
 from scripts.cli import InputError
 from scripts.convert.formats.attributes import add_attributes
 from scripts.convert.formats.counting import Counting, Located, find_counting
+from scripts.convert.formats.offsets import MISMATCH
 from scripts.convert.formats.pairs import Pair, pair
 from scripts.convert.formats.quotes import Misplaced, is_quoted, repair
 from scripts.corpus.assertions import Statement, join, read_value
@@ -23,7 +24,9 @@ from scripts.corpus.note import TO_REVIEW, Entity, Fragment, Note, Problem
 from scripts.corpus.split import named_split
 
 REPAIR_WINDOW = 100  # characters to either side in which a quote at wrong offsets is looked for
-MANY = 6  # mentions at wrong offsets; if they are most of a file, their places are not those of this text
+MANY = 6  # mentions at wrong offsets; if they are most of a file, or of a corpus, they are not of these texts
+_REPAIRED, _BEYOND = "offsets repaired by the quote", "offset beyond the text"
+_WRONG = (_REPAIRED, _BEYOND, MISMATCH)
 _NUMBER = r"\d{1,9}"
 _SPANS = rf"{_NUMBER} +{_NUMBER}(?: *; *{_NUMBER} +{_NUMBER})*"
 _TEXT_BOUND = re.compile(rf"T\S*\t(\S+) +({_SPANS}) *(?:\t(.*))?", re.DOTALL)
@@ -49,8 +52,15 @@ def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:
     """
     texts = [file for file in files if file.path.suffix.lower() == ".txt"]
     annotations = [file for file in files if recognises(file)]
+    seen, wrong, first = 0, 0, ""
     for found in pair(texts, annotations, lambda file: file.path.stem, skip_unpaired):
-        yield _read_note(found)
+        note = _read_note(found)
+        yield note
+        lost = [problem for problem in note.problems if problem.kind in _WRONG]
+        first = first or (lost[0].file if lost else "")
+        wrong += len(lost)
+        seen += len(note.entities) + sum(problem.dropped for problem in lost)
+    _check_few_wrong(f"{len(annotations):,} .ann files, first {first}", seen, wrong)
 
 
 class _Line(NamedTuple):
@@ -230,9 +240,9 @@ def _read_doubtful(
             file, line.number, "no quote", each.label
         )
     if repaired:
-        problem = Problem(file, line.number, "offsets repaired by the quote", each.label)
+        problem = Problem(file, line.number, _REPAIRED, each.label)
         return Entity(each.label, (repaired,), line.number), problem
-    return dropped("quote does not match its offsets" if located else "offset beyond the text")
+    return dropped(MISMATCH if located else _BEYOND)
 
 
 def _check_few_wrong(file: str, number: int, wrong: int) -> None:

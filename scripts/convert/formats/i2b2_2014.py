@@ -6,6 +6,7 @@ protected health information a tag named after its group, with its TYPE.
 Some tags of the release are named PHI in place of the group, so that groups go by TYPE where it is known.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from scripts.archives import File
@@ -25,11 +26,15 @@ GROUPS = {
     "CONTACT": "PHONE FAX EMAIL URL IPADDR",
     "ID": "SSN MEDICALRECORD HEALTHPLAN ACCOUNT LICENSE VEHICLE DEVICE BIOID IDNUM",
 }
+_OTHERS = ("root", "ClinicalNarrativeTemporalAnnotation")  # risk factors, and 2012
+_NO_TAGS = re.compile(rb"<TAGS\s*(?:/>|>\s*</TAGS>)")  # a note without identifiers
 _GROUP_OF = {type: group for group, types in GROUPS.items() for type in types.split()}
 
 
 def recognises(file: File) -> bool:
-    return is_tagged(file) and (root_tag(file) == "deIdi2b2" or b' TYPE="' in file.data)
+    if not is_tagged(file) or root_tag(file) in _OTHERS:
+        return False
+    return root_tag(file) == "deIdi2b2" or b' TYPE="' in file.data or _NO_TAGS.search(file.data) is not None
 
 
 def read(files: Sequence[File], skip_unpaired: bool = False, labels: str = TYPE) -> Iterator[Note]:

@@ -62,6 +62,8 @@ def number(value: object) -> int | None:
     digits = value.strip() if isinstance(value, str) else ""
     if digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS:
         value = int(digits)
+    if isinstance(value, float) and value.is_integer():  # as tables in JSON have them
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_MOST_DIGITS else None
 
 

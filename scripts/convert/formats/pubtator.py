@@ -19,7 +19,8 @@ from scripts.corpus.note import Note, Problem
 
 _BEGIN = re.compile(rb"(?:\xef\xbb\xbf)?\s*[^\s|]+\|[ta]\|")
 _TEXT = re.compile(r"([^\s|]+)\|([ta])\|(.*)")
-_RELATION = re.compile(r"[A-Za-z][^\t]*(?:\t[^\t]+){2,3}")  # its type, two concepts, and in BioRED whether it is new
+# Its type, two concepts, whose identifiers have digits, and in BioRED whether it is new
+_RELATION = re.compile(r"[A-Za-z][^\t]*(?:\t[^\t]*[\d-][^\t]*){2}(?:\t(?:Novel|No))?", re.ASCII)
 _NO_CONCEPT = ("", "-", "-1", "None")
 
 

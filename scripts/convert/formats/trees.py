@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 from xml.parsers import expat
 
-from scripts.archives import File
+from scripts.archives import File, decode, is_utf8
 from scripts.cli import InputError
 
 _ROOT = re.compile(rb"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>[]*(?:\[[^\]]*\])?\s*>\s*)*<([^\s/>]+)", re.DOTALL)
 _BARE = re.compile(rb"(<!\[CDATA\[.*?\]\]>)|&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)", re.DOTALL)
+_LATE = re.compile(rb"(\s+)(<\?xml\s[^>]*\?>)")  # a declaration that blanks stand before
+_ENCODING = re.compile(rb"\s*<\?xml[^>]*?encoding=[\"'](?!utf-?8)", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 _DEEPEST = 100  # elements in each other
 
@@ -58,6 +60,7 @@ def parse(file: File) -> Node:
 
     RAISES (InputError): It is not well-formed, or has entities of its own.
     """
+    file = _declared_first(file)
     builder = _Builder(file)
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -69,11 +72,29 @@ def parse(file: File) -> Node:
     try:
         parser.Parse(file.data, True)
     except expat.ExpatError as error:
+        _check_utf8(file)
         reason = expat.ErrorString(error.code)
         raise InputError(f"{file.path}, line {error.lineno}: damaged XML ({reason}); correct it.") from None
     except (LookupError, ValueError):
         raise InputError(f"{file.path}: in an encoding that cannot be read; convert the file to UTF-8.") from None
     return builder.root
+
+
+def _declared_first(file: File) -> File:
+    """The file with the blanks before its declaration moved behind it, so that lines keep their numbers."""
+    late = _LATE.match(file.data)
+    return file._replace(data=late[2] + late[1] + file.data[late.end() :]) if late else file
+
+
+def _check_utf8(file: File) -> None:
+    """RAISES (InputError): A file is not UTF-8, and states no other encoding."""
+    if is_utf8(file) or _ENCODING.match(file.data) or file.data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return
+    try:
+        decode(file)
+    except InputError as error:
+        hint = "for instance by `iconv -f latin1 -t utf8 OLD > NEW`"
+        raise InputError(f"{str(error).removesuffix('.')}, {hint}.") from None
 
 
 def escape_bare(file: File) -> File:

@@ -149,6 +149,10 @@ def test_the_first_key_with_mentions_is_read_and_those_of_others_are_counted(val
     assert problems(note) == [(1, "mention under a key that is not read", 1)] * unread
 
 
+def test_whole_numbers_written_with_a_point_are_offsets():
+    assert quoted(read_one({"text": TEXT, "label": [[8.0, 13.0, "problem"]]})) == BOTH[:1]
+
+
 @pytest.mark.parametrize("answer", ["ignore", "reject"])
 def test_a_file_of_prodigy_may_begin_with_what_was_not_accepted(answer):
     content = lines({"text": "Skip .", "answer": answer}, {"text": TEXT, "spans": [span(*FEVER)], "answer": "accept"})
@@ -299,7 +303,10 @@ def test_halves_of_characters_are_refused_where_they_are():
         ([13, 8, "x"], "empty or reversed offsets"),
         ([8, 8, "x"], "empty or reversed offsets"),
         ([8, 99, "x"], "offset beyond the text"),
-        *(([wrong, 13, "x"], "no offsets that can be read") for wrong in (None, -1, 8.0, True, "a", "9" * 999, 10**30)),
+        *(
+            ([wrong, 13, "x"], "no offsets that can be read")
+            for wrong in (None, -1, 8.5, float("inf"), True, "a", "9" * 999, 10**30)
+        ),
         ({"start": 8, "end": 12, "label": "x", "text": "fever"}, MISMATCH),
     ],
 )

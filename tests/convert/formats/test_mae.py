@@ -258,3 +258,27 @@ def test_meddocan_in_xml_is_meddocan_in_brat():
             sorted((entity.label, entity.fragments) for entity in each.entities) for each in (note, pairs[name])
         )
         assert one == other
+
+
+@pytest.mark.parametrize("tags", ["<TAGS/>", "<TAGS></TAGS>", "<TAGS>\n</TAGS>"])
+def test_a_note_without_identifiers_is_a_note(tags):
+    content = f"<MEDDOCAN><TEXT><![CDATA[{TEXT}]]></TEXT>{tags}</MEDDOCAN>"
+    assert detect([file("a.xml", content)]) == "i2b2-2014"
+    [note] = i2b2_2014.read([file("a.xml", content)])
+    assert (note.text, note.entities, note.problems) == (TEXT, (), ())
+
+
+def test_blanks_before_the_declaration_do_no_harm_and_lines_keep_their_numbers():
+    content = "\n\n" + xml("deIdi2b2", TEXT, DATE, FIZZ.replace('start="31"', ""))
+    [note] = i2b2_2014.read([file("a.xml", content)])
+    assert note.text == TEXT and quoted(note) == [("DATE", "2031-02-03")]
+    assert [line for line, _, _ in problems(note)] == [content[: content.index("<NAME")].count("\n") + 1]
+
+
+def test_xml_that_is_not_utf8_says_so_and_what_to_do():
+    content = xml("deIdi2b2", "Dr. Café", DATE).encode("latin1")
+    with pytest.raises(InputError, match=r"a.xml, line 3: not UTF-8; .*iconv -f latin1"):
+        list(i2b2_2014.read([File(file("a.xml", "").path, content)]))
+    stated = content.replace(b"UTF-8", b"ISO-8859-1")
+    [note] = i2b2_2014.read([File(file("a.xml", "").path, stated)])
+    assert note.text == "Dr. Café"

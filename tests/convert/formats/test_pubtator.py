@@ -119,3 +119,10 @@ def test_any_text_is_read_back(title, abstract, data):
     rows = [f"1\t{s}\t{e}\t{' '.join(text[s:e].split())}\tA\n" for s, e in cuts]
     [note] = read(f"{title_line}1|a|{abstract.removesuffix(chr(13))}\n{''.join(rows)}")
     assert note.text == text and [entity.fragments for entity in note.entities] == [((s, e),) for s, e in cuts]
+
+
+@pytest.mark.parametrize("row", ["none\t5\tFever\tDisease", "none\t5\tFever", "A\tB\tC", "CID\tD1\tD2\tFever"])
+def test_a_line_that_is_neither_mention_nor_relation_is_counted(row):
+    [note] = read(f"{DOCUMENT}{FEVER}1\t{row}\n1\tCID\tD000001\tD2\n1\tAssociation\t672\tD003409\tNovel\n")
+    assert quoted(note) == [("Disease", "Fever")]
+    assert [(line, dropped) for line, _, dropped in problems(note)] == [(4, 1)]
