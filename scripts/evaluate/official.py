@@ -1,6 +1,7 @@
 """Scores of mentions as the releases of i2b2 2009, 2012 and 2014 define them, each by its own name.
 
-What needs more than mentions with labels is left out: entries of several fields (2009), links and values (2012). The
+What needs more than mentions with labels is left out: entries of several fields (2009), links and values (2012),
+and that a pair of events whose type, polarity and modality are all wrong is none (2012): models find no modality. The
 gold mentions are all that were annotated, nested ones too; equal ones count once.
 """
 

@@ -147,7 +147,7 @@ def _mention_lists(value: dict[str, Any]) -> list[Sequence[Any]]:
         return [short]
     found = [each for key in MENTIONS if (each := value.get(key)) is not None]
     grouped = [each.values() if isinstance(each, dict) else [each] for each in found]
-    lists = [each for group in grouped for each in group if isinstance(each, list)]
+    lists: list[Sequence[Any]] = [each for group in grouped for each in group if isinstance(each, list)]
     return lists or ([] if short is None else [short])
 
 
