@@ -24,7 +24,8 @@ from scripts.corpus.note import TO_REVIEW, Entity, Fragment, Note, Problem
 from scripts.corpus.split import named_split
 
 REPAIR_WINDOW = 100  # characters to either side in which a quote at wrong offsets is looked for
-MANY = 6  # mentions at wrong offsets; if they are most of a file, or of a corpus, they are not of these texts
+# Mentions at wrong offsets; if they are most of a file, or so many most of a corpus, they are not of these texts
+MANY, MANY_IN_ALL = 6, 12
 _REPAIRED, _BEYOND = "offsets repaired by the quote", "offset beyond the text"
 _WRONG = (_REPAIRED, _BEYOND, MISMATCH)
 _NUMBER = r"\d{1,9}"
@@ -60,7 +61,7 @@ def read(files: Sequence[File], skip_unpaired: bool = False) -> Iterator[Note]:
         first = first or (lost[0].file if lost else "")
         wrong += len(lost)
         seen += len(note.entities) + sum(problem.dropped for problem in lost)
-    _check_few_wrong(f"{len(annotations):,} .ann files, first {first}", seen, wrong)
+    _check_few_wrong(f"{len(annotations):,} .ann files, first {first}", seen, wrong, MANY_IN_ALL)
 
 
 class _Line(NamedTuple):
@@ -245,8 +246,8 @@ def _read_doubtful(
     return dropped(MISMATCH if located else _BEYOND)
 
 
-def _check_few_wrong(file: str, number: int, wrong: int) -> None:
-    if wrong >= MANY and 2 * wrong > number:
+def _check_few_wrong(file: str, number: int, wrong: int, many: int = MANY) -> None:
+    if wrong >= many and 2 * wrong > number:
         raise InputError(
             f"{file}: {wrong:,} of {number:,} mentions are not where their offsets say, whatever these count: give"
             " the text that was annotated, or correct the offsets."
