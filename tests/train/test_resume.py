@@ -108,7 +108,8 @@ def test_kills_in_one_training_change_nothing_and_no_finished_epoch_is_done_twic
     folder = place(tmp_path / "killed", ward)
     for moment in (*RUNS, NEVER):
         done, begun = train(python, folder, moment)
-        assert done.code == (0 if moment is NEVER else -moment[0]), (moment, done)
+        code = 0 if moment is NEVER else {KILL: -KILL, TERM: 128 + TERM}[moment[0]]
+        assert done.code == code, (moment, done)
         finished = moment[-1]
         words = f"Going on after {finished} finished epoch{'s' * (finished > 1)}"
         assert ("Going on after" in done.output) == bool(finished) and (not finished or words in done.output), moment
