@@ -26,6 +26,7 @@ from scripts.corpus.tables import TABLES, Columns, MissingColumn, Row, decompres
 
 ANY_LENGTH = 2**40  # characters: more than a file holds
 NOT_UTF8 = "not UTF-8"
+DOUBLE = "an earlier note has the same id"
 _CONVERT = ": convert the file, for instance by iconv -f cp1252 -t utf-8"  # encodings cannot be told from each other
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -97,7 +98,7 @@ def read_texts(
         for found in _find(source, columns, unused, limits=limits):
             item = found if isinstance(found, Failure) else take(*found, columns.max_chars)
             if isinstance(item, Text) and not _add(taken, item.id):
-                item = Failure(item.id, item.file, item.line, "an earlier note has the same id")
+                item = Failure(item.id, item.file, item.line, DOUBLE)
             yield item
 
 

@@ -21,11 +21,12 @@ from scripts.annotate.spark.rows import NOTES, read_notes
 from scripts.annotate.spark.source import Source
 from scripts.annotate.spark.worker import COUNTS, OUTPUT, annotate_notes
 from scripts.cli import InputError
+from scripts.corpus.texts import DOUBLE
 
 PART_CHARS = 1_000_000  # of a partition, where notes are dealt out anew
 FEWEST_PARTS, MOST_PARTS = 4, 20_000  # the first for each core
+PLACE = ("file", "block", "position")  # by which rows are in order
 SENT_TO_ALL = 1_000_000  # ids that every worker can keep in memory
-DOUBLE = "an earlier note has the same id"
 
 
 class Survey(NamedTuple):
@@ -109,7 +110,7 @@ def choose_parts(survey: Survey, cores: int) -> Parts:
 
 def find_doubles(keys: DataFrame) -> DataFrame:
     """The rows whose id an earlier note has, each with that as its reason."""
-    place = F.struct("file", "block", "position")
+    place = F.struct(*PLACE)
     notes = keys.where("reason is null")
     first = notes.groupBy("id").agg(F.count("*").alias("count"), F.min(place).alias("first")).where("count > 1")
     later = notes.join(first, "id").where(place != F.col("first"))
@@ -122,7 +123,7 @@ def take_first(notes: DataFrame, ids: DataFrame) -> DataFrame:
     single = leave_out(notes, ids)
     if single is notes:
         return notes.select(*columns)
-    place = F.struct("file", "block", "position")
+    place = F.struct(*PLACE)
     several = notes.join(ids, "id", "left_semi").groupBy("id")
     first = several.agg(F.min_by(F.struct("text", "file"), place).alias("first")).select(
         "id", "first.text", "first.file"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from scripts.archives import File, decode, is_utf8
 from scripts.convert.formats.pairs import Pair, attach, pair
-from scripts.convert.formats.quotes import find_nearest, squeeze
+from scripts.convert.formats.quotes import find_nearest, line_spans, squeeze
 from scripts.corpus.assertions import VALUES, Statement, join
 from scripts.corpus.note import Entity, Fragment, Note, Problem
 from scripts.corpus.split import named_split
@@ -101,7 +101,7 @@ def _stem(file: File) -> str:
 
 def _read_note(found: Pair, assertions: File | None) -> Note:
     text = decode(found.text, fallback="latin-1")
-    lines = _Lines(text, _line_spans(text))
+    lines = _Lines(text, line_spans(text))
     file = str(found.annotation.path)
     entities, problems, known = [], [], _Known()
     for each in (found.text, found.annotation, *([assertions] if assertions else [])):
@@ -179,14 +179,6 @@ def _read_assertion(lines: _Lines, line: str, number: int, known: _Known) -> Sta
 
 def _key(concept: _Concept) -> tuple[str, str, tuple[int, int]]:
     return concept.label, squeeze(concept.quote).lower(), concept.first
-
-
-def _line_spans(text: str) -> list[Fragment]:
-    spans, start = [], 0
-    for line in text.split("\n"):
-        spans.append((start, start + len(line.removesuffix("\r"))))
-        start += len(line) + 1
-    return spans
 
 
 def _span(lines: _Lines, count: Callable[[str], list[Fragment]], concept: _Concept) -> Fragment | None:

@@ -12,6 +12,7 @@ from operator import gt
 
 from scripts.archives import File, decode
 from scripts.convert.formats.pairs import pair
+from scripts.convert.formats.quotes import line_spans
 from scripts.corpus.note import Attributes, Entity, Fragment, Note, Problem
 from scripts.corpus.split import named_split
 
@@ -69,7 +70,7 @@ def _stem(file: File) -> str:
 
 
 def _read_lines(text: str, file: File) -> tuple[tuple[Entity, ...], tuple[Problem, ...]]:
-    path, lines = str(file.path), _line_spans(text)
+    path, lines = str(file.path), line_spans(text)
     entities: list[Entity] = []
     problems: list[Problem] = []
     for number, line in enumerate(decode(file).removeprefix("\ufeff").split("\n"), start=1):
@@ -133,14 +134,6 @@ def _fit(text: str, fragments: list[Fragment], quote: str) -> list[Fragment]:
             end -= 1
         fitted += [(start, end)] if start < end and _squeeze(text[start:end]) == part else []
     return fitted if len(fitted) == len(fragments) == len(parts) else []
-
-
-def _line_spans(text: str) -> list[Fragment]:
-    spans, start = [], 0
-    for line in text.split("\n"):
-        spans.append((start, start + len(line.removesuffix("\r"))))
-        start += len(line) + 1
-    return spans
 
 
 def _squeeze(text: str) -> str:

@@ -117,3 +117,12 @@ def _plain(quote: str) -> str:
 def _inside_word(text: str, index: int) -> bool:
     around = text[max(0, index - 1) : index + 1]
     return len(around) == 2 and (around.isalpha() or around.isdigit())
+
+
+def line_spans(text: str) -> list[Fragment]:
+    """Where the lines of a text begin and end, without the characters that end them."""
+    spans, start = [], 0
+    for line in text.split("\n"):
+        spans.append((start, start + len(line.removesuffix("\r"))))
+        start += len(line) + 1
+    return spans
