@@ -342,6 +342,11 @@ def _check_settings(folder: Path, before: dict[str, Any], now: dict[str, Any]) -
             " name a new folder."
         )
     if names:
-        raise InputError(
-            f"{folder} was begun with other settings ({', '.join(names)}): give the same again, or name a new folder."
-        )
+        raise other_settings(folder, names)
+
+
+def other_settings(folder: Path | str, names: Sequence[str]) -> InputError:
+    """What is raised where an output was begun with other settings than those that are given."""
+    return InputError(
+        f"{folder} was begun with other settings ({', '.join(names)}): give the same again, or name a new folder."
+    )

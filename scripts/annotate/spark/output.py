@@ -6,6 +6,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from scripts.annotate.shards import other_settings
 from scripts.annotate.spark.hadoop import Files
 from scripts.annotate.spark.worker import OUTPUT
 from scripts.cli import InputError
@@ -42,10 +43,7 @@ class Output:
             before = json.loads(self._files.read(stated))
             names = [name for name in settings if before.get(name) != settings[name]]
             if names:
-                raise InputError(
-                    f"{self.path} was begun with other settings ({', '.join(names)}): give the same again, or name a"
-                    " new folder."
-                )
+                raise other_settings(self.path, names)
         elif not self._files.is_empty(self.path):
             raise InputError(f"{self.path} holds something else: name an empty or a new folder.")
         else:
