@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -12,6 +13,7 @@ from thinc.api import fix_random_seed
 from scripts.corpus.docs import create_nlp
 from scripts.runtime import architectures, component  # noqa: F401  (register the encoder)
 from scripts.runtime import ner as recognizer  # noqa: F401  (registers medner_ner)
+from scripts.runtime.hardware import has_fast_int8
 from scripts.runtime.shim import EncoderShim, encoder_shim
 
 SEED = 42
@@ -22,6 +24,7 @@ LINES = [
     "no fever or chills .",
 ] * 9
 WINDOW = 16
+quantizes = pytest.mark.skipif(not has_fast_int8(), reason="this CPU has no fast products of 8-bit integers")
 HOSTILE = {
     "one line": "chestpain denied " * 6000,
     "no blanks": "aspirin" * 15000,

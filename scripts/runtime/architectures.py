@@ -25,8 +25,9 @@ def create_transformer(
     name (str): Folder of the encoder, or its name on the hub.
     window (int): Longest stretch of a note that is computed together, in wordpieces with the special ones; the
         encoder's own limit holds as well. Windows end at line ends, else sentence ends, else tokens.
-    precision (str): "float32", "bfloat16" or "auto": bfloat16 on a GPU or CPU that has instructions for it. Weights
-        are trained and saved in float32 in any case.
+    precision (str): "float32", "bfloat16", "int8" or "auto": bfloat16 on a GPU or CPU that has instructions for it,
+        else predictions by 8-bit integers on x86, else float32. "int8" is about predictions on a CPU; training and a
+        GPU then compute as with "auto". Weights are trained and saved in float32 in any case.
     tokenizer_config, transformer_config (dict): Further settings for Hugging Face's tokenizer and model.
     RAISES (ValueError): The precision is none of these.
     """

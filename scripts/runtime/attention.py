@@ -1,5 +1,6 @@
 """The attention of BERT and ALBERT, plain or by torch's fused operator, whichever is faster."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -48,6 +49,30 @@ def replace_attention(model: torch.nn.Module) -> int:
     return replaced
 
 
+def fuse_projections(model: torch.nn.Module) -> None:
+    """Let layers of ours compute queries, keys and values in one product, to predict with."""
+    for layer in model.modules():
+        if isinstance(layer, BertAttention | AlbertAttention):
+            layer.projection = join([layer.query, layer.key, layer.value])
+            del layer.query, layer.key, layer.value
+
+
+def join(layers: Sequence[torch.nn.Linear]) -> torch.nn.Linear:
+    """One linear layer whose outputs are those of some, one after the other."""
+    with torch.device("meta"):
+        joined = torch.nn.Linear(layers[0].in_features, sum(layer.out_features for layer in layers))
+    joined.weight = torch.nn.Parameter(torch.cat([layer.weight.detach() for layer in layers]))
+    joined.bias = torch.nn.Parameter(torch.cat([layer.bias.detach() for layer in layers]))
+    return joined
+
+
+def project(layer: Any, hidden: Tensor) -> Sequence[Tensor]:
+    """Queries, keys and values."""
+    if hasattr(layer, "projection"):
+        return layer.projection(hidden).chunk(3, dim=-1)
+    return layer.query(hidden), layer.key(hidden), layer.value(hidden)
+
+
 def attend(layer: Any, dropout: torch.nn.Dropout, hidden: Tensor, mask: Tensor | None) -> Tensor:
     """What each piece takes from the others of its window.
 
@@ -56,9 +81,7 @@ def attend(layer: Any, dropout: torch.nn.Dropout, hidden: Tensor, mask: Tensor |
     RETURNS (Tensor): Windows x pieces x width.
     """
     heads = (layer.num_attention_heads, layer.attention_head_size)
-    query, key, value = (
-        project(hidden).unflatten(-1, heads).transpose(1, 2) for project in (layer.query, layer.key, layer.value)
-    )
+    query, key, value = (part.unflatten(-1, heads).transpose(1, 2) for part in project(layer, hidden))
     if prefers_plain_attention(query, layer.training):
         # Scores stay in the products' precision: in autocast's they would be in float32, at twice the traffic.
         with torch.autocast(hidden.device.type, enabled=False):

@@ -92,14 +92,6 @@ def _with_epsilon(config: PretrainedConfig) -> PretrainedConfig:
     return config
 
 
-def convert_weights(model: torch.nn.Module, dtype: torch.dtype) -> None:
-    """Put the weights in another precision, but no buffers: ModernBERT's frequencies, by which it tells places apart,
-    would lose half their digits.
-    """
-    for weights in model.parameters():
-        weights.data = weights.data.to(dtype)
-
-
 def replace_layers(module: torch.nn.Module, kind: type, create: Callable[[Any], torch.nn.Module]) -> None:
     """Put other layers in the places of all those of a kind."""
     for name, layer in module.named_children():
@@ -124,21 +116,3 @@ class Dropout(torch.nn.Dropout):
         bits = torch.from_numpy(words.view(np.int16)[: input.numel()]).view(input.shape)
         kept = torch.ge(bits, dropped - 2**15, out=torch.empty_like(input, requires_grad=False))
         return input * kept.mul_(2**16 / (2**16 - dropped))
-
-
-class PackedLinear(torch.nn.Module):
-    """A linear layer to predict with on a CPU, whose weights oneDNN lays out once instead of with every product.
-
-    Its two operators are those that torch's own compiler puts there.
-
-    linear (torch.nn.Linear): The layer.
-    rows (int): About how many it is going to be given at once.
-    """
-
-    def __init__(self, linear: torch.nn.Linear, rows: int) -> None:
-        super().__init__()
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), rows)
-        self.bias = linear.bias
-
-    def forward(self, rows: Tensor) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")

@@ -4,7 +4,6 @@ import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -17,18 +16,18 @@ from tokenizers import Tokenizer
 from transformers.modeling_utils import PreTrainedModel
 from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
-from .batches import CORE_BATCH
 from .cores import Cores, count_threads
-from .hardware import has_fast_bfloat16, has_packed_bfloat16, has_tiles
-from .layers import LeanModel, PackedLinear, convert_weights, replace_layers
+from .hardware import has_fast_bfloat16, has_fast_int8, has_tiles
+from .layers import LeanModel
 from .optimizer import DenseGradient, FusedAdam, can_fuse
+from .reader import make_reader
 from .weights import check_vocabulary
 
-PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 
 
 class EncoderShim(HFShim):
-    """The encoder without its pooler, in mixed precision on any device; predictions wholly in bfloat16.
+    """The encoder without its pooler: trained in mixed precision on any device; predictions wholly in one.
 
     tokenizer_config, transformer_config (dict): Further settings for Hugging Face's tokenizer and model.
     precision (str): One of `PRECISIONS`.
@@ -43,7 +42,7 @@ class EncoderShim(HFShim):
 
     def _forget(self) -> None:
         """Forget what belongs to an encoder that is replaced."""
-        self._copy: PreTrainedModel | None = None
+        self._copy: tuple[str, PreTrainedModel] | None = None
         self._backend: Tokenizer | None = None
         self.adam: FusedAdam | None = None
         self._embedding_gradient = DenseGradient()
@@ -98,10 +97,18 @@ class EncoderShim(HFShim):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the matrix products."""
-        if self.precision == "auto":
+        """The precision of the matrix products in training."""
+        if self.precision in ("auto", "int8"):
             return torch.bfloat16 if has_fast_bfloat16(self.device) else torch.float32
         return getattr(torch, self.precision)
+
+    @property
+    def reads_in(self) -> str:
+        """The precision of the matrix products in prediction; 8-bit integers on a CPU only."""
+        wanted = self.precision == "int8" or (self.precision == "auto" and self.dtype == torch.float32)
+        if wanted and self.device.type == "cpu" and has_fast_int8():
+            return "int8"
+        return str(self.dtype).removeprefix("torch.")
 
     @property
     def in_tiles(self) -> bool:
@@ -121,19 +128,11 @@ class EncoderShim(HFShim):
             yield self._reader()
 
     def _reader(self) -> PreTrainedModel:
-        """The encoder to predict with: itself, or a copy in bfloat16."""
-        if self.dtype == torch.float32:
-            return self.encoder.eval()
-        if self._copy is None:
-            self._copy = self._make_copy()
-        return self._copy
-
-    def _make_copy(self) -> PreTrainedModel:
-        reader: Any = copy.deepcopy(self.encoder)  # Any: pyright does not see through the decorator of `to`
-        convert_weights(reader.eval(), self.dtype)
-        if self.device.type == "cpu" and has_packed_bfloat16():
-            replace_layers(reader, torch.nn.Linear, partial(PackedLinear, rows=CORE_BATCH[0]))
-        return reader
+        """The copy of the encoder that predicts, made again when the precision is another one."""
+        precision = self.reads_in
+        if self._copy is None or self._copy[0] != precision:
+            self._copy = precision, make_reader(self.encoder, precision)
+        return self._copy[1]
 
     def finish_update(self, optimizer: Optimizer) -> None:
         self._copy = None

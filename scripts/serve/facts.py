@@ -40,7 +40,7 @@ def describe(name: str, nlp: Language) -> dict[str, Any]:
         "confidence": gives_confidence(nlp),
         "scores": nlp.meta.get("performance", {}),
         "encoder": encoder_name(nlp) if encoders else None,
-        "precision": str(encoders[0].dtype).removeprefix("torch.") if encoders else None,
+        "precision": getattr(encoders[0], "reads_in", encoders[0].precision) if encoders else None,
         "processor": describe_machine(torch.device("cpu")),
         "words_per_second": round(measure_speed(nlp)),
     }

@@ -13,7 +13,7 @@ from transformers.models.bert import modeling_bert
 
 from scripts.runtime import layers
 from scripts.runtime.attention import AlbertAttention, BertAttention
-from scripts.runtime.layers import Dropout, LeanModel, convert_weights
+from scripts.runtime.layers import Dropout, LeanModel
 from tests import encoders
 from tests.pipelines import build, shim_of
 
@@ -67,16 +67,6 @@ def test_the_epsilon_of_a_saved_pipeline_is_the_encoders(encoder: Path):
     nlp = build(encoder)
     config = shim_of(build(encoder)).from_bytes(shim_of(nlp).to_bytes()).encoder.config
     assert config.layer_norm_eps == shim_of(nlp).encoder.config.layer_norm_eps == layers.EPSILON
-
-
-def test_converted_weights_leave_buffers_as_exact_as_they_were(make_encoder: Callable[[str], Path]):
-    model = AutoModel.from_pretrained(make_encoder("modernbert"))
-    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    convert_weights(model, torch.bfloat16)
-    assert {weights.dtype for weights in model.parameters()} == {torch.bfloat16} == {model.dtype}
-    assert any("inv_freq" in name for name in before)
-    for name, buffer in model.named_buffers():
-        torch.testing.assert_close(buffer, before[name], atol=0.0, rtol=0.0)
 
 
 def test_modernbert_is_not_compiled(make_encoder: Callable[[str], Path]):

@@ -1,6 +1,5 @@
 """The encoder in its layer: its precision, and predictions that follow its weights wherever these come from."""
 
-import copy
 import io
 import threading
 from pathlib import Path
@@ -17,13 +16,10 @@ from thinc.api import Adam, Linear
 
 from scripts.runtime import shim as shims
 from scripts.runtime.cores import Cores, compute_alone
-from scripts.runtime.layers import PackedLinear
 from scripts.runtime.shim import encoder_shim
-from tests.pipelines import LINES, build, shim_of, train, transformer_of, vectors
+from tests.pipelines import LINES, build, quantizes, shim_of, train, transformer_of, vectors
 
-packs = pytest.mark.skipif(
-    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this CPU computes no bfloat16 with oneDNN"
-)
+PRECISIONS = ["float32", "bfloat16", pytest.param("int8", marks=quantizes)]
 
 
 def read(nlp: Language) -> np.ndarray:
@@ -58,7 +54,7 @@ def test_bfloat16_agrees_with_float32(encoder: Path):
 
 
 @pytest.mark.parametrize("averages", [False, True])  # without them by torch's Adam, with them by thinc's
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_predictions_follow_every_update(encoder: Path, precision: str, averages: bool):
     nlp = build(encoder, precision=precision)
     optimizer = Adam(0.01, use_averages=averages)
@@ -70,7 +66,7 @@ def test_predictions_follow_every_update(encoder: Path, precision: str, averages
         np.testing.assert_array_equal(found, read_by_new_copy(nlp))
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_predictions_follow_weights_that_are_taken_for_a_while(encoder: Path, precision: str):
     nlp = build(encoder, precision=precision)
     shim, before = shim_of(nlp), read(nlp)
@@ -85,7 +81,7 @@ def test_predictions_follow_weights_that_are_taken_for_a_while(encoder: Path, pr
     np.testing.assert_array_equal(read(nlp), before)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_predictions_follow_weights_that_are_loaded(encoder: Path, precision: str):
     nlp, other = build(encoder, precision=precision), build(encoder, precision=precision)
     train(other, Adam(0.01, use_averages=False))
@@ -113,28 +109,7 @@ def test_averaged_weights_are_kept_by_thinc(encoder: Path):
     assert any(str(key[1]).startswith("embeddings") for key in optimizer.averages)
 
 
-@packs
-def test_packed_weights_predict_as_plain_ones_and_are_not_saved(encoder: Path):
-    nlp = build(encoder, precision="bfloat16")
-    shim = shim_of(nlp)
-    plain = copy.deepcopy(shim.encoder).bfloat16().eval()
-    packed = read(nlp)
-    kinds = [type(module) for module in shim._copy.modules()]
-    assert PackedLinear in kinds
-    assert torch.nn.Linear not in kinds
-    assert all(type(module) is not PackedLinear for module in shim.encoder.modules())
-    shim._copy = plain
-    np.testing.assert_allclose(packed, read(nlp), atol=0.05)
-
-
-def test_a_cpu_that_cannot_pack_weights_computes_all_the_same(bert: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(shims, "has_packed_bfloat16", lambda: False)
-    nlp = build(bert, precision="bfloat16")
-    assert np.isfinite(read(nlp)).all()
-    assert not any(isinstance(module, PackedLinear) for module in shim_of(nlp)._copy.modules())
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_saved_pipeline_predicts_the_same(encoder: Path, precision: str, tmp_path: Path):
     nlp = build(encoder, precision=precision)
     nlp.to_disk(tmp_path / "model")
@@ -158,14 +133,26 @@ def test_weights_that_another_transformers_would_build_are_refused(bert: Path):
         shim_of(nlp).from_bytes(srsly.msgpack_dumps({**saved, "state": changed.getvalue()}))
 
 
-def test_a_reader_in_bfloat16_keeps_what_is_no_weight(bert: Path):
-    """Such as the frequencies by which ModernBERT tells places apart."""
-    nlp = build(bert, precision="bfloat16")
-    exact = torch.tensor([1.0001])
-    shim_of(nlp).encoder.register_buffer("frequencies", exact)
-    with shim_of(nlp).computing(False) as reader:
-        assert {weights.dtype for weights in reader.parameters()} == {torch.bfloat16}
-        assert reader.get_buffer("frequencies").equal(exact)
+@pytest.mark.parametrize(
+    ("precision", "bfloat16", "int8", "training", "reading"),
+    [
+        ("auto", True, True, torch.bfloat16, "bfloat16"),
+        ("auto", False, True, torch.float32, "int8"),
+        ("auto", False, False, torch.float32, "float32"),
+        ("float32", True, True, torch.float32, "float32"),
+        ("bfloat16", False, True, torch.bfloat16, "bfloat16"),
+        ("int8", True, True, torch.bfloat16, "int8"),
+        ("int8", False, True, torch.float32, "int8"),
+        ("int8", True, False, torch.bfloat16, "bfloat16"),
+    ],
+)
+def test_the_precision_follows_the_setting_and_the_processor(
+    bert: Path, monkeypatch, precision: str, bfloat16: bool, int8: bool, training: torch.dtype, reading: str
+):
+    monkeypatch.setattr(shims, "has_fast_bfloat16", lambda device: bfloat16)
+    monkeypatch.setattr(shims, "has_fast_int8", lambda: int8)
+    shim = shim_of(build(bert, precision=precision))
+    assert (shim.dtype, shim.reads_in) == (training, reading)
 
 
 def test_a_thread_that_reads_a_note_while_cores_start_keeps_all_of_torchs_threads(bert: Path, monkeypatch):
