@@ -11,13 +11,13 @@ import srsly
 
 from tests.paths import ROOT
 
-STAGES = ("annotate", "clean", "compare", "convert", "distill", "evaluate", "export", "package", "pretrain", "publish",
-          "review", "serve", "train", "visualize")  # fmt: skip
+STAGES = ("annotate", "clean", "compare", "convert", "distill", "estimate", "evaluate", "export", "package", "pretrain",
+          "publish", "review", "serve", "train", "visualize")  # fmt: skip
 # Each room and what it may import beside itself, from the top down.
 LEAVES = ("archives", "cli", "encoders", "files", "machine", "masking")
 ALLOWED = {
     **{stage: {"pages", "corpus", "runtime", *LEAVES} for stage in STAGES},
-    "train": {"corpus", "runtime", "functions", *LEAVES},
+    **{stage: {"corpus", "runtime", "functions", *LEAVES} for stage in ("estimate", "train")},
     "functions": {"train", "runtime"},
     "pages": {"corpus", *LEAVES},
     "corpus": {"runtime", *LEAVES},

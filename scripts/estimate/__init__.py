@@ -1,0 +1,1 @@
+"""How long a training is going to take on this machine."""

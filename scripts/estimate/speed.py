@@ -1,0 +1,67 @@
+"""How fast an encoder learns on this machine."""
+
+import time
+from itertools import cycle, islice
+from pathlib import Path
+
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import load_config, load_model_from_config, registry
+from thinc.api import fix_random_seed
+from transformers import AutoConfig
+
+from scripts import functions  # noqa: F401  (registers our functions)
+from scripts.cli import InputError
+from scripts.corpus.docs import create_nlp, read_docs
+
+CONFIGS = Path("configs")
+NOTES = 40  # that are read
+WARM, LEAST_SECONDS, LEAST_UPDATES = 2, 3.0, 4  # the first updates are slower
+
+
+def count_words(train: Path) -> int:
+    """Tokens of notes that are no blanks.
+
+    train (Path): Converted notes, .spacy.
+    """
+    return sum(count(doc) for doc in read_docs(train, create_nlp().vocab))
+
+
+def measure(encoder: str, train: Path) -> float:
+    """Words a second of updates as a training makes them; blanks are no words.
+
+    encoder (str): Folder of the encoder, or its name on the hub.
+    train (Path): Notes to learn from, .spacy; the first ones are taken.
+    """
+    config = load_config(find_config(encoder), {"paths.train": str(train), "paths.dev": "", "paths.log": ""})
+    settings = config.interpolate()
+    settings["nlp"]["pipeline"] = ["transformer", "ner"]  # assertions, which not all notes have, take a few percent
+    del settings["components"]["assertion"]
+    settings["components"]["transformer"]["model"]["name"] = encoder
+    fix_random_seed(settings["system"]["seed"])
+    nlp = load_model_from_config(settings, auto_fill=True)
+    training = registry.resolve({"notes": settings["corpora"]["train"], **settings["training"]}, validate=False)
+    examples: list[Example] = list(islice(training["notes"](nlp), NOTES))
+    nlp.initialize(lambda: examples)
+    optimizer, updates, words = training["optimizer"], 0, 0
+    begun = time.perf_counter()
+    for batch in cycle(list(training["batcher"](examples))):
+        if updates == WARM:
+            begun, words = time.perf_counter(), 0
+        nlp.update(batch, sgd=optimizer, drop=training["dropout"])
+        updates, words = updates + 1, words + sum(count(example.reference) for example in batch)
+        seconds = time.perf_counter() - begun
+        if updates >= WARM + LEAST_UPDATES and seconds >= LEAST_SECONDS:
+            return words / seconds
+    raise InputError(f"{train} holds no text to train on.")
+
+
+def find_config(encoder: str) -> Path:
+    """The config of an encoder's kind, of another kind than BERT's and ALBERT's that of BERT."""
+    config = CONFIGS / f"{AutoConfig.from_pretrained(encoder).model_type}.cfg"
+    return config if config.is_file() else CONFIGS / "bert.cfg"
+
+
+def count(doc: Doc) -> int:
+    """Tokens that are no blanks."""
+    return sum(not token.is_space for token in doc)
