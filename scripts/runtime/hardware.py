@@ -30,7 +30,7 @@ def has_packed_float32() -> bool:
 
 def has_fast_int8() -> bool:
     """Whether products of 8-bit integers are faster than in float32: by oneDNN's and FBGEMM's on x86."""
-    return has_packed_float32() and "onednn" in torch.backends.quantized.supported_engines
+    return has_packed_float32() and "x86" in torch.backends.quantized.supported_engines
 
 
 def _can(instructions: str) -> bool:

@@ -50,10 +50,10 @@ def test_bfloat16_is_not_fast_where_onednn_is_kept_from_it(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("capabilities", "onednn", "engines", "packed", "int8"),
     [
-        ({"avx2": True}, True, ["onednn", "fbgemm"], True, True),
+        ({"avx2": True}, True, ["onednn", "x86"], True, True),
         ({"avx2": True}, True, ["qnnpack"], True, False),
-        ({"avx2": True}, False, ["onednn"], False, False),
-        ({"neon": True}, True, ["onednn"], False, False),
+        ({"avx2": True}, False, ["x86"], False, False),
+        ({"neon": True}, True, ["onednn", "x86"], False, False),
     ],
 )
 def test_weights_are_laid_out_where_that_was_measured(
