@@ -1,4 +1,4 @@
-"""The same encoder and NER head in our layers and in spacy-transformers' own."""
+"""The same encoder and NER head in our layers and in spacy-transformers' own, which have none for assertions."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from thinc.api import Config
 from transformers import AlbertConfig, AutoConfig, AutoModel, AutoTokenizer, BertConfig
 
 from scripts import functions  # noqa: F401  (registers our functions)
+from scripts.corpus.given import COMPONENT
+from scripts.train.assertions import leave_out
 from scripts.train.readers import create_notes_reader
 
 # As in the config that `spacy init config --gpu` gives
@@ -74,8 +76,8 @@ def build_stock(ours: Language, encoder: Path, train: Path) -> Language:
 
 
 def load_ours(model: Path, precision: str) -> Language:
-    """A trained pipeline of ours."""
-    return spacy.load(model, config={"components.transformer.model.precision": precision})
+    """A trained pipeline of ours, without assertions."""
+    return spacy.load(model, exclude=[COMPONENT], config={"components.transformer.model.precision": precision})
 
 
 def encoder_of(nlp: Language) -> Any:
@@ -91,11 +93,16 @@ def read_examples(nlp: Language, path: Path) -> list[Example]:
 
 
 def _build(encoder: Path, changes: dict[str, Any]) -> Language:
-    kind = AutoConfig.from_pretrained(encoder).model_type
-    config = load_config(Path("configs") / f"{kind}.cfg", {"paths.train": "", "paths.dev": "", "paths.log": ""})
+    config = read_config(encoder, {"paths.train": "", "paths.dev": "", "paths.log": ""})
     config = change(config.interpolate(), changes)
     config["components"]["transformer"]["model"]["name"] = str(encoder)
     return load_model_from_config(config, auto_fill=True)
+
+
+def read_config(encoder: Path, paths: dict[str, Any] | None = None) -> Config:
+    """Our config for an encoder, without assertions."""
+    config = load_config(Path("configs") / f"{AutoConfig.from_pretrained(encoder).model_type}.cfg", paths or {})
+    return change(config, leave_out(config))
 
 
 def change(config: Config, changes: dict[str, Any]) -> Config:
