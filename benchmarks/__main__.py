@@ -21,6 +21,7 @@ COMMANDS = (
     "speed annotate bert-base --share 0.03 --sentences {bc5cdr}",
     "speed annotate albert-base --share 0.03 --sentences {bc5cdr}",
     "speed components {model}",
+    "precisions corpus/sample {model}",
     "memory {model}",
     "serve {model}",
     "assertions {model}",

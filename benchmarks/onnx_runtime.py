@@ -4,6 +4,7 @@ It needs the packages of requirements-benchmarks.txt, which are imported only wh
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -96,7 +97,8 @@ def make_pipeline(session: Any, tokenizer: Any, tags: Sequence[str]) -> Callable
             for place, of_one in zip(group, logits, strict=True):
                 mentions = find_mentions(of_one[: len(rows[place])], cut.encodings[place], tags)
                 found[cut["overflow_to_sample_mapping"][place]] += mentions
-        return [drop_overlaps(mentions) for mentions in found]
+        windows = Counter(cut["overflow_to_sample_mapping"])
+        return [drop_overlaps(mentions) if windows[i] > 1 else mentions for i, mentions in enumerate(found)]
 
     return read
 

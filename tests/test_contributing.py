@@ -128,9 +128,9 @@ def test_git_ignores_what_the_hook_refuses_as_made(hook: ModuleType):
 
 
 def test_every_requirement_is_pinned_and_explained():
-    for name in ("requirements.txt", "requirements-dev.txt", "requirements-spark.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-spark.txt", "requirements-benchmarks.txt"):
         for line in read(name).splitlines():
-            assert re.fullmatch(r"-r requirements(-spark)?.txt|[\w-]+==[\w.]+ +# .+", line), line
+            assert re.fullmatch(r"-r requirements(-spark|-dev)?.txt|[\w-]+==[\w.]+ +# .+", line), line
 
 
 def test_the_hooks_tools_have_the_versions_of_the_requirements():
