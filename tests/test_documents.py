@@ -133,7 +133,7 @@ def options_of_page(page: Path) -> set[str]:
     for stage in (stages | named) & set(STAGES):
         options |= documents.options_of(documents.command_of(stage))
     for benchmark in {
-        *re.findall(r"benchmarks\.(\w+)", read(page)),
+        *re.findall(r"(?<!-)benchmarks\.(\w+)", read(page)),
         *(["__main__"] if "benchmarks" in name(page) else []),
     }:
         options |= options_of_benchmark(benchmark)

@@ -30,9 +30,9 @@ def free(monkeypatch: pytest.MonkeyPatch):
 
 
 def give(monkeypatch: pytest.MonkeyPatch, *instructions: str) -> None:
-    monkeypatch.setattr(
-        torch.cpu, "get_capabilities", lambda: {"cpu_name": "EPYC", **dict.fromkeys(instructions, True)}
-    )
+    found = {"cpu_name": "EPYC", **dict.fromkeys(instructions, True)}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
 
 
 @pytest.mark.parametrize(
