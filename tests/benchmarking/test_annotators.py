@@ -10,7 +10,7 @@ import torch
 from benchmarks import annotators, onnx_runtime
 from benchmarks.annotators import huggingface_annotators, onnx_annotators, precisions
 from benchmarks.huggingface import make_classifier
-from benchmarks.pipelines import build_ours, build_stock, load_ours
+from benchmarks.pipelines import build_ours, build_stock, load_ours, read_examples
 from benchmarks.timing import FEW, fastest
 from tests import encoders
 from tests.pipelines import LINES
@@ -81,5 +81,6 @@ def test_both_sides_are_built_and_updated_without_assertions(encoder: Path, tmp_
     stock = build_stock(ours, encoder, tmp_path / "train.spacy")
     for nlp in (ours, stock):
         assert nlp.pipe_names == ["transformer", "ner"]
+        assert nlp.update(read_examples(nlp, tmp_path / "train.spacy")[:2], losses={})["ner"] > 0
     ours.to_disk(tmp_path / "ours")
     assert load_ours(tmp_path / "ours", "float32").pipe_names == ["transformer", "ner"]
