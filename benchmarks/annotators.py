@@ -15,7 +15,7 @@ from benchmarks.pipelines import SHAPES, build_ours, build_stock, encoder_of, lo
 from benchmarks.processor import describe_hold
 from benchmarks.timing import Run
 from scripts.corpus.docs import create_nlp, read_docs
-from scripts.runtime.hardware import has_fast_bfloat16
+from scripts.runtime.hardware import has_fast_bfloat16, has_fast_int8
 from scripts.runtime.shim import PRECISIONS, encoder_shim
 
 BATCHES = (1, 8, 32, 64)  # of pipelines
@@ -48,14 +48,17 @@ def annotators(model: str, train: Path, folder: Path, device: torch.device) -> I
 
 
 def precisions(device: torch.device) -> list[str]:
-    """The precisions of ours, those that the processor only emulates left out."""
-    return [name for name in PRECISIONS if name != "auto" and (name != "bfloat16" or has_fast_bfloat16(device))]
+    """The precisions of ours, those left out that the processor only emulates, or that the device has not."""
+    lacking = {"auto"} if has_fast_bfloat16(device) else {"auto", "bfloat16"}
+    if device.type != "cpu" or not has_fast_int8():
+        lacking.add("int8")
+    return [name for name in PRECISIONS if name not in lacking]
 
 
 def auto_precision(nlp: Language) -> str:
-    """What "auto" stands for on this machine."""
+    """What "auto" stands for on this machine in prediction."""
     component: Any = nlp.get_pipe("transformer")
-    return str(encoder_shim(component.model).dtype).removeprefix("torch.")
+    return encoder_shim(component.model).reads_in
 
 
 def huggingface_annotators(make_parts: Callable[[], tuple[Any, Any]], device: torch.device) -> Iterator[Ways]:

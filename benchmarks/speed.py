@@ -26,7 +26,7 @@ from spacy.util import registry
 from thinc.api import Adam, get_torch_default_device
 from wasabi import msg
 
-from benchmarks.annotators import annotators, auto_precision, drain
+from benchmarks.annotators import annotators, drain
 from benchmarks.huggingface import make_classifier, make_rows, make_trainer, tags_of
 from benchmarks.pipelines import SHAPES, build_ours, build_stock, read_examples
 from benchmarks.processor import describe_processor, hold_to
@@ -111,7 +111,7 @@ def train(
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(model, tokenizer, rows, steps, Path(folder), device)
         contestants = {
-            f"medner (auto: {auto_precision(ours)})": lambda _: run_epoch(ours, path, notes),
+            f"medner (auto: {dtype})": lambda _: run_epoch(ours, path, notes),
             "spacy-transformers, float32": lambda _: run_epoch(stock, path, notes),
             f"HF Trainer, {dtype}": lambda _: trainer.train(),
         }
