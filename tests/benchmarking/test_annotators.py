@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import spacy
 import torch
 
 from benchmarks import annotators, onnx_runtime
@@ -13,7 +14,8 @@ from benchmarks.huggingface import make_classifier
 from benchmarks.pipelines import build_ours, build_stock, load_ours, read_examples
 from benchmarks.timing import FEW, fastest
 from tests import encoders
-from tests.pipelines import LINES
+from tests.assertions import add_classifier
+from tests.pipelines import LINES, build
 from tests.trainings import write_notes
 
 CPU = torch.device("cpu")
@@ -82,5 +84,11 @@ def test_both_sides_are_built_and_updated_without_assertions(encoder: Path, tmp_
     for nlp in (ours, stock):
         assert nlp.pipe_names == ["transformer", "ner"]
         assert nlp.update(read_examples(nlp, tmp_path / "train.spacy")[:2], losses={})["ner"] > 0
-    ours.to_disk(tmp_path / "ours")
+
+
+def test_a_trained_pipeline_is_read_without_assertions(encoder: Path, tmp_path: Path):
+    nlp = build(encoder)
+    add_classifier(nlp)
+    nlp.to_disk(tmp_path / "ours")
+    assert "assertion" in spacy.load(tmp_path / "ours").pipe_names
     assert load_ours(tmp_path / "ours", "float32").pipe_names == ["transformer", "ner"]
