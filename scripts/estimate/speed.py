@@ -1,7 +1,8 @@
 """How fast an encoder learns on this machine."""
 
+import random
 import time
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 
 from spacy.tokens import Doc
@@ -28,24 +29,30 @@ def count_words(train: Path) -> int:
 
 
 def measure(encoder: str, train: Path) -> float:
-    """Words a second of updates as a training makes them; blanks are no words.
+    """Words a second of updates as a training makes them, with the machine loaded as it is; blanks are no words.
 
     encoder (str): Folder of the encoder, or its name on the hub.
     train (Path): Notes to learn from, .spacy; the first ones are taken.
+    RAISES (InputError): There are no words in them.
     """
     config = load_config(find_config(encoder), {"paths.train": str(train), "paths.dev": "", "paths.log": ""})
     settings = config.interpolate()
     settings["nlp"]["pipeline"] = ["transformer", "ner"]  # assertions, which not all notes have, take a few percent
-    del settings["components"]["assertion"]
+    settings["components"].pop("assertion", None)
     settings["components"]["transformer"]["model"]["name"] = encoder
     fix_random_seed(settings["system"]["seed"])
     nlp = load_model_from_config(settings, auto_fill=True)
     training = registry.resolve({"notes": settings["corpora"]["train"], **settings["training"]}, validate=False)
-    examples: list[Example] = list(islice(training["notes"](nlp), NOTES))
+    read = (example for example in training["notes"](nlp) if count(example.reference))
+    examples: list[Example] = list(islice(read, NOTES))
+    if not examples:
+        raise InputError(f"{train} holds no text to train on.")
     nlp.initialize(lambda: examples)
-    optimizer, updates, words = training["optimizer"], 0, 0
-    begun = time.perf_counter()
-    for batch in cycle(list(training["batcher"](examples))):
+    batches = list(training["batcher"](examples))
+    random.Random(settings["system"]["seed"]).shuffle(batches)  # long notes come first
+    optimizer, updates, words, begun = training["optimizer"], 0, 0, 0.0
+    while True:
+        batch = batches[updates % len(batches)]
         if updates == WARM:
             begun, words = time.perf_counter(), 0
         nlp.update(batch, sgd=optimizer, drop=training["dropout"])
@@ -53,7 +60,6 @@ def measure(encoder: str, train: Path) -> float:
         seconds = time.perf_counter() - begun
         if updates >= WARM + LEAST_UPDATES and seconds >= LEAST_SECONDS:
             return words / seconds
-    raise InputError(f"{train} holds no text to train on.")
 
 
 def find_config(encoder: str) -> Path:

@@ -50,11 +50,15 @@ def replace_attention(model: torch.nn.Module) -> int:
 
 
 def fuse_projections(model: torch.nn.Module) -> None:
-    """Let layers of ours compute queries, keys and values in one product, to predict with."""
+    """Let layers of ours compute queries, keys and values in one product, to predict with; not those that somebody has
+    put adapters into.
+    """
     for layer in model.modules():
         if isinstance(layer, BertAttention | AlbertAttention):
-            layer.projection = join([layer.query, layer.key, layer.value])
-            del layer.query, layer.key, layer.value
+            parts = [layer.query, layer.key, layer.value]
+            if all(type(part) is torch.nn.Linear for part in parts):
+                layer.projection = join(parts)
+                del layer.query, layer.key, layer.value
 
 
 def join(layers: Sequence[torch.nn.Linear]) -> torch.nn.Linear:

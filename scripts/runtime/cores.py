@@ -29,6 +29,7 @@ class Cores:
         """Begin again without threads; a task given before is left to whoever asks for its result."""
         self._life += 1
         self._turn = threading.Condition()
+        self.lock = threading.Lock()  # of what is made once for all threads that use the pipeline
         # By the thread that waits, which take turns; weak, as what no stream waits for any more is not computed
         self._waiting: dict[int, deque[ref[Task]]] = {}
         self._workers = self._running = self._paused = self._size = 0

@@ -20,7 +20,7 @@ def has_tiles() -> bool:
 
 def has_packed_bfloat16() -> bool:
     """Whether oneDNN multiplies matrices in bfloat16 on this CPU, and lays out their weights for that."""
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def has_packed_float32() -> bool:

@@ -32,18 +32,23 @@ class QuantizedLinear(torch.nn.Module):
 
     linear (torch.nn.Linear): The layer, in float32.
     rows (int): About how many it is going to be given at once.
+    RAISES (ValueError): Weights are no numbers or infinite, of which 8 bits would show nothing.
     """
 
     def __init__(self, linear: torch.nn.Linear, rows: int) -> None:
         super().__init__()
         weight = linear.weight.detach()
-        self.scales = weight.abs().amax(1).clamp_(min=torch.finfo(weight.dtype).tiny) / LARGEST
+        if not weight.isfinite().all():
+            raise ValueError(
+                "Weights of the encoder are no numbers or infinite: its training failed, or it is damaged."
+            )
+        self.scales = (weight.abs().amax(1) / LARGEST).clamp_(min=torch.finfo(weight.dtype).tiny)
         rounded = (weight / self.scales[:, None]).round()
         self.sums = rounded.sum(1) * self.scales  # what an offset of 1 adds to each output
-        self.zeros = torch.zeros(len(weight), dtype=torch.int32)
+        self.zeros = weight.new_zeros(len(weight), dtype=torch.int32)
         self.weight = torch.ops.onednn.qlinear_prepack(rounded.to(torch.int8), [rows, weight.shape[1]])
-        self.bias = torch.zeros(len(weight)) if linear.bias is None else linear.bias.detach()
-        self.inputs = weight.shape[1]
+        self.bias = weight.new_zeros(len(weight)) if linear.bias is None else linear.bias.detach()
+        self.outputs, self.inputs = weight.shape
 
     def forward(self, inputs: Tensor) -> Tensor:
         """In float32, as what comes in."""
@@ -56,4 +61,4 @@ class QuantizedLinear(torch.nn.Module):
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
         outputs.mul_(scales).add_(self.bias).addcmul_(offsets, self.sums)
-        return outputs.view(*inputs.shape[:-1], -1)
+        return outputs.view(*inputs.shape[:-1], self.outputs)

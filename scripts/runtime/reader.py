@@ -24,14 +24,12 @@ def make_reader(encoder: PreTrainedModel, precision: str) -> PreTrainedModel:
     """
     shared = {id(weights): weights for weights in encoder.parameters()}
     reader: Any = copy.deepcopy(encoder, shared).eval()  # Any: pyright does not see through the decorator of `to`
-    on_cpu = reader.device.type == "cpu"
-    if on_cpu:
+    convert_weights(reader, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    if reader.device.type == "cpu":
         fuse_projections(reader)
         replace_layers(reader, PytorchGELUTanh, lambda _: TanhGelu())
-    if precision == "bfloat16":
-        convert_weights(reader, torch.bfloat16)
-    if on_cpu and (linear := find_layer(precision)):
-        replace_layers(reader, torch.nn.Linear, partial(linear, rows=CORE_BATCH[0]))
+        if linear := find_layer(precision):
+            replace_layers(reader, torch.nn.Linear, partial(linear, rows=CORE_BATCH[0]))
     return reader
 
 
@@ -44,8 +42,8 @@ def find_layer(precision: str) -> Callable[..., torch.nn.Module] | None:
 
 
 def convert_weights(model: torch.nn.Module, dtype: torch.dtype) -> None:
-    """Put weights of another precision in the places of a model's, but no buffers: ModernBERT's frequencies, by which
-    it tells places apart, would lose half their digits.
+    """Put weights of another precision in the places of a model's, which stay as they are; but no buffers: ModernBERT's
+    frequencies, by which it tells places apart, would lose half their digits.
     """
     for layer in model.modules():
         for name, weights in layer.named_parameters(recurse=False):

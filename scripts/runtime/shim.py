@@ -42,7 +42,7 @@ class EncoderShim(HFShim):
 
     def _forget(self) -> None:
         """Forget what belongs to an encoder that is replaced."""
-        self._copy: tuple[str, PreTrainedModel] | None = None
+        self._copy: tuple[tuple, PreTrainedModel] | None = None  # what it was made for, and what predicts
         self._backend: Tokenizer | None = None
         self.adam: FusedAdam | None = None
         self._embedding_gradient = DenseGradient()
@@ -128,11 +128,14 @@ class EncoderShim(HFShim):
             yield self._reader()
 
     def _reader(self) -> PreTrainedModel:
-        """The copy of the encoder that predicts, made again when the precision is another one."""
-        precision = self.reads_in
-        if self._copy is None or self._copy[0] != precision:
-            self._copy = precision, make_reader(self.encoder, precision)
-        return self._copy[1]
+        """The copy of the encoder that predicts, made again when precision, device or a weight has changed."""
+        weights = [each for each in self.encoder.parameters() if not each.is_inference()]  # which count no changes
+        made_for = (self.reads_in, self.device, *(each._version for each in weights))
+        with self._cores.lock:
+            kept = self._copy
+            if kept is None or kept[0] != made_for:
+                self._copy = kept = made_for, make_reader(self.encoder, self.reads_in)
+            return kept[1]
 
     def finish_update(self, optimizer: Optimizer) -> None:
         self._copy = None

@@ -40,10 +40,15 @@ def describe(name: str, nlp: Language) -> dict[str, Any]:
         "confidence": gives_confidence(nlp),
         "scores": nlp.meta.get("performance", {}),
         "encoder": encoder_name(nlp) if encoders else None,
-        "precision": getattr(encoders[0], "reads_in", encoders[0].precision) if encoders else None,
+        "precision": name_precision(encoders[0]) if encoders else None,
         "processor": describe_machine(torch.device("cpu")),
         "words_per_second": round(measure_speed(nlp)),
     }
+
+
+def name_precision(encoder: Any) -> str:
+    """What an encoder reads in; that of a package with older code says only in which precision it is computed."""
+    return getattr(encoder, "reads_in", str(encoder.dtype).removeprefix("torch."))
 
 
 def measure_speed(nlp: Language) -> float:

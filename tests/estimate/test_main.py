@@ -4,9 +4,10 @@ import re
 
 import pytest
 import srsly
+from spacy.tokens import DocBin
 
-from scripts.corpus.docs import create_nlp, read_docs
-from scripts.estimate import __main__ as command
+from scripts.corpus.docs import DOCBIN_ATTRS, create_nlp, read_docs, to_doc
+from scripts.corpus.note import Note
 from scripts.estimate import speed
 from scripts.estimate.__main__ import main, say
 from tests.commands import assert_fails, run
@@ -46,26 +47,34 @@ def test_epochs_words_and_speeds_of_all_encoders_make_the_time(ward, monkeypatch
 def test_real_updates_are_measured_and_nothing_is_written(ward):
     before = contents(ward)
     done = run(main, ward / "corpus", ward / "encoder")
-    assert done.code == 0, done.errors
+    assert done.code == 0, done.output
     (found,) = re.findall(r"encoder learns from ([\d,]+) words a second", done.output)
     assert int(found.replace(",", "")) > 0
     assert contents(ward) == before
 
 
-def test_every_update_is_of_other_notes_until_all_were_seen(ward, monkeypatch):
+def write(path, texts):
+    docs = DocBin(attrs=DOCBIN_ATTRS, store_user_data=True)
+    for place, text in enumerate(texts):
+        docs.add(to_doc(create_nlp(), Note(str(place), text, (), "a", "a")).doc)
+    docs.to_disk(path)
+
+
+def test_each_batch_is_updated_by_before_one_comes_again(ward, monkeypatch):
     seen = []
     monkeypatch.setattr(speed, "LEAST_UPDATES", 6)
+    write(ward / "corpus/train.spacy", [f"she denies pain {'again ' * 400}{place}" for place in range(20)])
     load = speed.load_model_from_config
 
     def load_watched(*settings, **others):
         nlp = load(*settings, **others)
         update = nlp.update
-        monkeypatch.setattr(nlp, "update", lambda batch, **rest: seen.append(len(batch)) or update(batch, **rest))
+        monkeypatch.setattr(nlp, "update", lambda batch, **rest: seen.append(str(batch)) or update(batch, **rest))
         return nlp
 
     monkeypatch.setattr(speed, "load_model_from_config", load_watched)
     assert speed.measure(str(ward / "encoder"), ward / "corpus/train.spacy") > 0
-    assert len(seen) == speed.WARM + speed.LEAST_UPDATES
+    assert len(set(seen)) == len(seen) == speed.WARM + speed.LEAST_UPDATES
 
 
 @pytest.mark.parametrize(("kind", "config"), [("bert", "bert"), ("albert", "albert"), ("distilbert", "bert")])
@@ -77,4 +86,14 @@ def test_an_encoder_of_another_kind_learns_as_bert_does(kind, config, tmp_path, 
 
 def test_a_missing_corpus_is_one_sentence(ward):
     assert_fails(run(main, ward / "none", ward / "encoder"), "none/train.spacy")
-    assert command.__doc__
+
+
+@pytest.mark.parametrize("texts", [["", ""], [" \n "], [" "] * (speed.NOTES + 1)])
+def test_notes_without_words_are_one_sentence(ward, texts):
+    write(ward / "corpus/train.spacy", texts)
+    assert_fails(run(main, ward / "corpus", ward / "encoder"), "train.spacy holds no text to train on.")
+
+
+def test_blank_notes_are_passed_over(ward):
+    write(ward / "corpus/train.spacy", [" "] * (speed.NOTES + 1) + ["she denies chest pain ."])
+    assert speed.measure(str(ward / "encoder"), ward / "corpus/train.spacy") > 0

@@ -18,7 +18,7 @@ from scripts.runtime.pieces import Pieces, read_pieces
 from scripts.runtime.transformer import find_limit
 from scripts.runtime.windows import cut_windows
 from tests.encoders import BUILD, MAX_PIECES
-from tests.pipelines import build, shim_of, train, vectors
+from tests.pipelines import build, quantizes, shim_of, train, vectors
 
 TEXT = "She denies chest pain .  Naïve 😀\n\nGiven 81 mg aspirin"
 LONG = "she denies chest pain . " * 220
@@ -58,15 +58,16 @@ def by_transformers(folder: Path, windows: list[list[int]]) -> np.ndarray:
     return torch.cat(hidden).numpy()
 
 
-def test_vectors_are_those_of_transformers(kind: Path):
-    nlp = build(kind, window=LONGEST)
+@pytest.mark.parametrize(("precision", "close"), [("float32", 1e-5), pytest.param("int8", 0.2, marks=quantizes)])
+def test_vectors_are_those_of_transformers(kind: Path, precision: str, close: float):
+    nlp = build(kind, window=LONGEST, precision=precision)
     doc = nlp.make_doc(TEXT)
     encoded = AutoTokenizer.from_pretrained(kind)(TEXT, return_offsets_mapping=True)
     with torch.inference_mode():
         hidden = AutoModel.from_pretrained(kind).eval()(torch.tensor([encoded["input_ids"]])).last_hidden_state[0, 1:-1]
     places = np.array(encoded["offset_mapping"][1:-1])
     pieces = Pieces(TEXT, np.array([]), *places.T, np.array([]), np.array([]))
-    np.testing.assert_allclose(vectors(nlp, [doc])[0], add_up(doc, pieces, hidden.numpy()), atol=1e-5)
+    np.testing.assert_allclose(vectors(nlp, [doc])[0], add_up(doc, pieces, hidden.numpy()), atol=close)
 
 
 def test_vectors_do_not_depend_on_the_class_of_the_tokenizer(kind: Path, tmp_path: Path):

@@ -47,6 +47,14 @@ def test_bfloat16_is_not_fast_where_onednn_is_kept_from_it(monkeypatch: pytest.M
     assert not has_fast_bfloat16(CPU)
 
 
+def test_a_torch_without_onednn_is_asked_nothing_of_it(monkeypatch: pytest.MonkeyPatch):
+    """As on Apple's processors, where its operators are not there."""
+    monkeypatch.setattr(torch.ops, "mkldnn", torch._ops._OpNamespace("not_built"))
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True, "avx2": True})
+    assert not (has_fast_bfloat16(CPU) or hardware.has_packed_bfloat16() or has_packed_float32() or has_fast_int8())
+
+
 @pytest.mark.parametrize(
     ("capabilities", "onednn", "engines", "packed", "int8"),
     [

@@ -71,6 +71,23 @@ def test_a_row_with_large_numbers_leaves_the_others_as_they_are():
 
 
 @quantizes
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_broken_weights_are_refused(value: float):
+    """The smallest and largest number of a row are found without those that are none, so nothing would show them."""
+    linear = make_linear()
+    linear.weight.data[2, 3] = value
+    with pytest.raises(ValueError, match="no numbers or infinite"):
+        QuantizedLinear(linear, 2)
+
+
+@quantizes
+@pytest.mark.parametrize("shape", [(0, 3), (3,), (1,), (2, 1, 3)])
+def test_any_shape_is_taken(shape: tuple[int, ...]):
+    linear, rows = make_linear(), torch.randn(*shape, 32)
+    assert QuantizedLinear(linear, 2)(rows).shape == linear(rows).shape
+
+
+@quantizes
 def test_rows_and_weights_without_a_range_are_no_numbers_that_are_none():
     linear = make_linear()
     linear.weight.data[3] = 0.0

@@ -48,8 +48,8 @@ def test_a_reader_leaves_the_encoder_as_it_is(encoder: Path, precision: str, clo
     after = model.state_dict()
     assert after.keys() == before.keys()
     assert all(after[name].equal(weights) for name, weights in before.items())
-    words, theirs = (each.get_input_embeddings().weight for each in (reader, model))
-    assert (words is theirs) == (precision != "bfloat16")  # memory holds them once
+    words, theirs = (each.get_input_embeddings().weight.data_ptr() for each in (reader, model))
+    assert (words == theirs) == (precision != "bfloat16")  # memory holds them once
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,31 @@ def test_a_cpu_that_cannot_lay_out_weights_computes_all_the_same(encoder: Path, 
         reader = make_reader(model, precision)
         assert not any(isinstance(layer, PackedLinear) for layer in reader.modules())
         torch.testing.assert_close(encode(reader), expected[precision], atol=close, rtol=close)
+
+
+def test_adapters_in_attention_stay_in_it(encoder: Path):
+    """Such as PEFT's, which hold the layer that they adapt."""
+
+    class Adapted(torch.nn.Linear):
+        def forward(self, rows: torch.Tensor) -> torch.Tensor:
+            return super().forward(rows) + 1.0
+
+    model = shim_of(build(encoder)).encoder.eval()
+    plain = encode(make_reader(model, "float32"))
+    for layer in model.modules():
+        if hasattr(layer, "query"):
+            layer.query.__class__ = Adapted
+    adapted = encode(make_reader(model, "float32"))
+    torch.testing.assert_close(adapted, encode(model), atol=1e-5, rtol=1e-5)
+    assert (adapted - plain).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=quantizes)])
+def test_an_encoder_in_half_precision_is_read_in_any(bert: Path, precision: str):
+    model = shim_of(build(bert)).encoder
+    expected = encode(make_reader(model, precision))
+    found = encode(make_reader(model.bfloat16(), precision))
+    assert (found - expected).norm() < 0.05 * expected.norm()
 
 
 @quantizes

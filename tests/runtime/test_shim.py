@@ -91,6 +91,42 @@ def test_predictions_follow_weights_that_are_loaded(encoder: Path, precision: st
     np.testing.assert_array_equal(read(nlp), expected)
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_predictions_follow_weights_that_are_changed_in_place(encoder: Path, precision: str):
+    nlp = build(encoder, precision=precision)
+    before = read(nlp)
+    with torch.no_grad():
+        for weights in shim_of(nlp).encoder.parameters():
+            weights.mul_(1.5)
+    found = read(nlp)
+    assert np.abs(found - before).max() > 0.01
+    np.testing.assert_array_equal(found, read_by_new_copy(nlp))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_weights_that_were_loaded_in_inference_mode_predict(bert: Path, precision: str):
+    with torch.inference_mode():
+        nlp = build(bert, precision=precision)
+    np.testing.assert_array_equal(read(nlp), read(build(bert, precision=precision)))
+
+
+def test_threads_that_predict_first_at_the_same_time_share_a_copy(bert: Path, monkeypatch: pytest.MonkeyPatch):
+    nlp, made, together = build(bert), [], threading.Barrier(4)
+    make = shims.make_reader
+    monkeypatch.setattr(shims, "make_reader", lambda *given: made.append(1) or make(*given))
+
+    def predict() -> None:
+        together.wait(30)
+        read(nlp)
+
+    threads = [threading.Thread(target=predict) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(made) == 1
+
+
 def test_training_goes_on_with_weights_that_are_loaded(bert: Path):
     nlp, optimizer = build(bert), Adam(0.01, use_averages=False)
     train(nlp, optimizer)
