@@ -68,7 +68,7 @@ def test_all_linear_layers_are_replaced_and_projections_are_one(encoder: Path, p
     layers = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
     mine = [layer for layer in reader.modules() if type(layer) is kind]
     attention = sum(hasattr(layer, "projection") for layer in reader.modules())
-    assert attention
+    assert bool(attention) == (precision != "bfloat16")
     assert len(mine) == len(layers) - 2 * attention
     assert not any(type(layer) in (torch.nn.Linear, PytorchGELUTanh) for layer in reader.modules())
     assert any(isinstance(layer, TanhGelu) for layer in reader.modules()) == (encoder.name == "albert")
