@@ -89,14 +89,14 @@ def test_adapters_in_attention_stay_in_it(encoder: Path):
     """Such as PEFT's, which hold the layer that they adapt."""
 
     class Adapted(torch.nn.Linear):
-        def forward(self, rows: torch.Tensor) -> torch.Tensor:
-            return super().forward(rows) + 1.0
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            return super().forward(input) + 1.0
 
     model = shim_of(build(encoder)).encoder.eval()
     plain = encode(make_reader(model, "float32"))
-    for layer in model.modules():
-        if hasattr(layer, "query"):
-            layer.query.__class__ = Adapted
+    layers: list[Any] = [layer for layer in model.modules() if hasattr(layer, "query")]
+    for layer in layers:
+        layer.query.__class__ = Adapted
     adapted = encode(make_reader(model, "float32"))
     torch.testing.assert_close(adapted, encode(model), atol=1e-5, rtol=1e-5)
     assert (adapted - plain).abs().max() > 1e-3
