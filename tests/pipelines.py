@@ -75,6 +75,12 @@ def shim_of(nlp: Language) -> EncoderShim:
     return encoder_shim(transformer_of(nlp).model)
 
 
+def reader_of(nlp: Language) -> Any:
+    """The encoder that predicts."""
+    with shim_of(nlp).computing(False) as reader:
+        return reader
+
+
 def vectors(nlp: Language, docs: list[Doc]) -> list[np.ndarray]:
     return transformer_of(nlp).predict(docs).vectors
 

@@ -20,7 +20,7 @@ from spacy.tokens import Doc
 from scripts.runtime import component
 from scripts.runtime.component import TokenTransformer, count_tokens
 from tests.paths import ROOT
-from tests.pipelines import LINES, build, shim_of, transformer_of
+from tests.pipelines import LINES, build, reader_of, shim_of, transformer_of
 
 TEXTS = [f"{' '.join(LINES[i % 4 : i % 4 + i % 9])} pain {i}" * (1 + i % 3) for i in range(60)] + ["", "\n"]
 
@@ -62,7 +62,7 @@ def test_a_stream_gives_what_single_notes_give(nlp: Language, threads: int, toke
 def test_cores_compute_a_stream_beside_a_caller_who_keeps_torchs_threads(nlp: Language, threads: int, set_batch):
     seen = set()
     set_batch(2000)
-    hook = shim_of(nlp).encoder.register_forward_pre_hook(
+    hook = reader_of(nlp).register_forward_pre_hook(
         lambda *_: seen.add((threading.current_thread() is threading.main_thread(), torch.get_num_threads()))
     )
     for doc in nlp.pipe(TEXTS * 9):
@@ -241,7 +241,7 @@ def test_what_fails_in_a_core_is_raised(nlp: Language):
     def fail(*_: Any) -> None:
         raise RuntimeError("no memory")
 
-    hook = shim_of(nlp).encoder.register_forward_pre_hook(fail)
+    hook = reader_of(nlp).register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="no memory"):
         list(nlp.pipe(TEXTS))
     hook.remove()
