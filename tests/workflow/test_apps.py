@@ -170,7 +170,9 @@ def waits_while_processes_start():
     def wait(*arguments):
         waits.set()
         time.sleep(0.1)
-    hook = nlp.get_pipe("transformer").model.transformer.register_forward_pre_hook(wait)
+    (shim,) = nlp.get_pipe("transformer").model.shims
+    with shim.computing(False) as reader:
+        hook = reader.register_forward_pre_hook(wait)
     beside = threading.Thread(target=lambda: found.extend(read(nlp.pipe(TEXTS))))
     beside.start()
     waits.wait()
