@@ -37,20 +37,24 @@ def test_epochs_words_and_speeds_of_all_encoders_make_the_time(ward, monkeypatch
     words = sum(
         not token.is_space for doc in read_docs(ward / "corpus/train.spacy", create_nlp().vocab) for token in doc
     )
-    done = run(main, ward / "corpus", ward / "encoder", ward / "encoder", "--epochs", "90")
+    done = run(main, ward / "corpus", ward / "said", ward / "encoder", ward / "encoder", "--epochs", "90")
     assert done.code == 0
     expected = say(90 * words / 10 + 90 * words / 40)
     assert f"take {expected} on" in " ".join(done.output.split())
     assert f"90 x {words:,} words" in " ".join(done.output.split())
+    said = srsly.read_json(ward / "said.json")
+    assert (said["words"], said["epochs"], said["words_per_second"]) == (words, 90, [10.0, 40.0])
+    assert said["seconds"] == 90 * words / 10 + 90 * words / 40
 
 
-def test_real_updates_are_measured_and_nothing_is_written(ward):
-    before = contents(ward)
-    done = run(main, ward / "corpus", ward / "encoder")
+def test_real_updates_are_measured_and_only_the_figures_are_written(ward):
+    before = contents(ward / "corpus"), contents(ward / "encoder")
+    done = run(main, ward / "corpus", ward / "said", ward / "encoder")
     assert done.code == 0, done.output
     (found,) = re.findall(r"encoder learns from ([\d,]+) words a second", done.output)
     assert int(found.replace(",", "")) > 0
-    assert contents(ward) == before
+    assert (contents(ward / "corpus"), contents(ward / "encoder")) == before
+    assert {path.name for path in ward.iterdir()} == {"config.cfg", "corpus", "encoder", "said.json"}
 
 
 def write(path, texts):
@@ -85,13 +89,13 @@ def test_an_encoder_of_another_kind_learns_as_bert_does(kind, config, tmp_path, 
 
 
 def test_a_missing_corpus_is_one_sentence(ward):
-    assert_fails(run(main, ward / "none", ward / "encoder"), "none/train.spacy")
+    assert_fails(run(main, ward / "none", ward / "said", ward / "encoder"), "none/train.spacy")
 
 
 @pytest.mark.parametrize("texts", [["", ""], [" \n "], [" "] * (speed.NOTES + 1)])
 def test_notes_without_words_are_one_sentence(ward, texts):
     write(ward / "corpus/train.spacy", texts)
-    assert_fails(run(main, ward / "corpus", ward / "encoder"), "train.spacy holds no text to train on.")
+    assert_fails(run(main, ward / "corpus", ward / "said", ward / "encoder"), "train.spacy holds no text to train on.")
 
 
 def test_blank_notes_are_passed_over(ward):
