@@ -25,13 +25,15 @@ def main(
     # Imported here, so that --help does not wait for spaCy and torch
     from thinc.api import get_torch_default_device
 
+    from scripts.corpus.docs import create_nlp, read_docs
+    from scripts.corpus.pipelines import count_words
     from scripts.encoders import check_encoder
-    from scripts.estimate.speed import count_words, measure
+    from scripts.estimate.speed import measure
     from scripts.machine import describe_machine
 
     cli.use_gpu(gpu)
     train = corpus / "train.spacy"
-    words = count_words(train)
+    words = count_words(read_docs(train, create_nlp().vocab))
     speeds = []
     for encoder in encoders:
         check_encoder(encoder)

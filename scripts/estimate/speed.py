@@ -5,7 +5,6 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_config, load_model_from_config, registry
 from thinc.api import fix_random_seed
@@ -13,19 +12,11 @@ from transformers import AutoConfig
 
 from scripts import functions  # noqa: F401  (registers our functions)
 from scripts.cli import InputError
-from scripts.corpus.docs import create_nlp, read_docs
+from scripts.corpus.pipelines import count_words
 
 CONFIGS = Path("configs")
 NOTES = 40  # that are read
 WARM, LEAST_SECONDS, LEAST_UPDATES = 2, 3.0, 4  # the first updates are slower
-
-
-def count_words(train: Path) -> int:
-    """Tokens of notes that are no blanks.
-
-    train (Path): Converted notes, .spacy.
-    """
-    return sum(count(doc) for doc in read_docs(train, create_nlp().vocab))
 
 
 def measure(encoder: str, train: Path) -> float:
@@ -43,7 +34,7 @@ def measure(encoder: str, train: Path) -> float:
     fix_random_seed(settings["system"]["seed"])
     nlp = load_model_from_config(settings, auto_fill=True)
     training = registry.resolve({"notes": settings["corpora"]["train"], **settings["training"]}, validate=False)
-    read = (example for example in training["notes"](nlp) if count(example.reference))
+    read = (example for example in training["notes"](nlp) if count_words([example.reference]))
     examples: list[Example] = list(islice(read, NOTES))
     if not examples:
         raise InputError(f"{train} holds no text to train on.")
@@ -56,7 +47,7 @@ def measure(encoder: str, train: Path) -> float:
         if updates == WARM:
             begun, words = time.perf_counter(), 0
         nlp.update(batch, sgd=optimizer, drop=training["dropout"])
-        updates, words = updates + 1, words + sum(count(example.reference) for example in batch)
+        updates, words = updates + 1, words + count_words(example.reference for example in batch)
         seconds = time.perf_counter() - begun
         if updates >= WARM + LEAST_UPDATES and seconds >= LEAST_SECONDS:
             return words / seconds
@@ -66,8 +57,3 @@ def find_config(encoder: str) -> Path:
     """The config of an encoder's kind, of another kind than BERT's and ALBERT's that of BERT."""
     config = CONFIGS / f"{AutoConfig.from_pretrained(encoder).model_type}.cfg"
     return config if config.is_file() else CONFIGS / "bert.cfg"
-
-
-def count(doc: Doc) -> int:
-    """Tokens that are no blanks."""
-    return sum(not token.is_space for token in doc)
