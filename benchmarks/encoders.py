@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from scripts import cli
 from scripts.archives import archive_stem, read_files
 from scripts.corpus.corpora import CORPORA
+from scripts.estimate.speed import find_config
 
 RESULTS = Path(__file__).parent / "results" / "encoders.jsonl"
 
@@ -40,8 +41,7 @@ def main(
             source = keep_labels(source, work / "source", labels)
         start = randomise(encoder, work / "encoder", seed) if random else encoder
         run("convert", name, source, work / "corpus")
-        config = Path("configs") / f"{AutoConfig.from_pretrained(encoder).model_type}.cfg"
-        config = config if config.exists() else Path("configs/bert.cfg")  # of other kinds, too
+        config = find_config(encoder)
         run("train", config, start, work / "corpus", work / "training", "--epochs", epochs, "--seed", seed)
         run("evaluate", work / "training/model-best", work / "corpus", work / "metrics")
         metrics: Any = srsly.read_json(work / "metrics.json")

@@ -53,7 +53,7 @@ def measure(encoder: str, train: Path) -> float:
             return words / seconds
 
 
-def find_config(encoder: str) -> Path:
+def find_config(encoder: str | Path) -> Path:
     """The config of an encoder's kind, of another kind than BERT's and ALBERT's that of BERT."""
     config = CONFIGS / f"{AutoConfig.from_pretrained(encoder).model_type}.cfg"
     return config if config.is_file() else CONFIGS / "bert.cfg"
