@@ -155,8 +155,9 @@ def test_a_copy_has_threads_of_its_own(threads: int, copied: Callable[[Cores], C
 
 
 def test_a_pause_waits_for_what_is_computed_and_lets_nothing_begin(threads: int):
-    cores, go, order = Cores(), threading.Event(), []
-    running = cores.submit([partial(go.wait, 30)])
+    cores, begun, go, order = Cores(), threading.Event(), threading.Event(), []
+    running = cores.submit([lambda: begun.set() or go.wait(30)])
+    assert begun.wait(30)
     threading.Timer(0.05, go.set).start()
     cores.pause()
     assert running[0]._done

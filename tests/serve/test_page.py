@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,7 +98,8 @@ def test_a_note_that_is_typed_is_shown_with_its_mentions(page: Page):
     assert marks(page) == ["chest painproblem, absent"]
     read(page)
     assert marks(page) == ["chestproblem, absent", "  painproblem, absent", "EKGtest", "quillwortproblem, absent"]
-    assert page.locator(".lines").inner_text().splitlines()[0].startswith("Pt 😀 has chest")
+    # What is rendered, which comes later than what is put into the page
+    expect(page.locator(".lines")).to_have_text(re.compile("^Pt 😀 has chest"), use_inner_text=True)
     assert page.locator(".line").nth(2).evaluate("line => line.textContent") == (
         "EKGtest was <b>fine</b> & quillwortproblem, absent ."
     )
