@@ -1,16 +1,21 @@
 """The attention of BERT and ALBERT, plain or by torch's fused operator, whichever is faster."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from transformers.modeling_utils import PreTrainedModel
 from transformers.models.albert import modeling_albert
 from transformers.models.bert import modeling_bert
 
 from .hardware import has_tiles
 
+Widths = tuple[tuple[int, int], ...]  # how many windows there are of each width, in their order
+_widths: ContextVar[Widths] = ContextVar("widths", default=())
 PLAIN_WINDOW = 128  # pieces of the longest window whose attention is computed plainly
 
 
@@ -49,6 +54,22 @@ def replace_attention(model: torch.nn.Module) -> int:
     return replaced
 
 
+def can_join(model: PreTrainedModel) -> bool:
+    """Whether windows may be joined in one row: its attention is ours, and is not computed again after `joined`."""
+    layers = any(isinstance(layer, BertAttention | AlbertAttention) for layer in model.modules())
+    return layers and not model.is_gradient_checkpointing
+
+
+@contextmanager
+def joined(widths: Widths) -> Iterator[None]:
+    """Meanwhile, in this thread, our attention takes a row for windows one after the other; with none for one."""
+    before = _widths.set(widths)
+    try:
+        yield
+    finally:
+        _widths.reset(before)
+
+
 def fuse_projections(model: torch.nn.Module) -> None:
     """Let layers of ours compute queries, keys and values in one product, to predict with; not those that somebody has
     put adapters into.
@@ -80,15 +101,31 @@ def project(layer: Any, hidden: Tensor) -> Sequence[Tensor]:
 def attend(layer: Any, dropout: torch.nn.Dropout, hidden: Tensor, mask: Tensor | None) -> Tensor:
     """What each piece takes from the others of its window.
 
-    hidden (Tensor): Windows x pieces x width.
+    hidden (Tensor): Windows x pieces x width; in `joined` 1 x all pieces x width.
     mask (Tensor | None): Added to the scores, windows x 1 x 1 or pieces x pieces; none where nothing is padding.
-    RETURNS (Tensor): Windows x pieces x width.
+    RETURNS (Tensor): As `hidden`.
     """
+    parts = project(layer, hidden)
+    widths = _widths.get()
+    if not widths:
+        return mix(layer, dropout, *parts, mask)
+    split = (part.split([count * width for count, width in widths], dim=1) for part in parts)
+    contexts = []
+    for windows, (query, key, value) in zip(widths, zip(*split, strict=True), strict=True):
+        of_windows = (part.unflatten(1, windows).squeeze(0) for part in (query, key, value))
+        contexts.append(mix(layer, dropout, *of_windows, None).flatten(0, 1))
+    return torch.cat(contexts)[None]
+
+
+def mix(
+    layer: Any, dropout: torch.nn.Dropout, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None
+) -> Tensor:
+    """Values by how well their keys match the queries, all windows x pieces x width."""
     heads = (layer.num_attention_heads, layer.attention_head_size)
-    query, key, value = (part.unflatten(-1, heads).transpose(1, 2) for part in project(layer, hidden))
+    query, key, value = (part.unflatten(-1, heads).transpose(1, 2) for part in (query, key, value))
     if prefers_plain_attention(query, layer.training):
         # Scores stay in the products' precision: in autocast's they would be in float32, at twice the traffic.
-        with torch.autocast(hidden.device.type, enabled=False):
+        with torch.autocast(query.device.type, enabled=False):
             scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
             if mask is not None:
                 scores += mask

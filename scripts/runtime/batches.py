@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers.modeling_utils import PreTrainedModel
 
+from .attention import Widths, can_join, joined
 from .cores import Cores
 from .pieces import JoinedPieces
 from .weights import longest_window
@@ -25,11 +26,12 @@ NARROW = 64  # widths up to here fill half a tile: padding would cost more
 class Batch(NamedTuple):
     """Windows that are computed together, and what becomes of their pieces.
 
-    ids, mask: Windows x pieces, with special ones and padding.
+    ids, mask: Windows x pieces, with special ones and padding; of joined windows 1 x all pieces.
     rows: Of all these pieces, numbered through, those of the first token, of the second and so on.
     bags: Where each token begins in `rows`.
     tokens: Their numbers among those of all notes.
     counts: How many pieces each has in all.
+    widths: Of joined windows, with special pieces; none where windows have rows of their own.
     """
 
     ids: Tensor
@@ -38,6 +40,7 @@ class Batch(NamedTuple):
     bags: Tensor
     tokens: Tensor
     counts: Tensor
+    widths: Widths = ()
 
 
 def make_batches(
@@ -47,7 +50,7 @@ def make_batches(
     threads: int,
     in_tiles: bool,
 ) -> Iterator[Batch]:
-    """Yield all windows, those of similar length together.
+    """Yield all windows, those of similar length together; to train BERT and ALBERT on a CPU, joined without padding.
 
     special (tuple[list[int], list[int]]): The pieces before and after each, as `special_pieces` gives them.
     threads (int): How many compute, each a batch of its own; 0 for this thread alone.
@@ -57,6 +60,10 @@ def make_batches(
     widths = notes.windows @ (-1, 1) + len(before) + len(after)
     if in_tiles:
         widths = np.minimum(fill_tiles(widths), longest_window(encoder))
+    elif encoder.training and encoder.device.type == "cpu" and can_join(encoder):
+        for group in group_by_sum(widths, CPU_BATCH[0]):
+            yield _join_windows(notes, group, widths[group], before, after)
+        return
     most, spare = batch_sizes(encoder.device, threads, in_tiles, int(widths.sum()))
     for group in group_by_length(widths, most, spare):
         ids = np.full((len(group), int(widths[group[-1]])), encoder.config.pad_token_id or 0, dtype=np.int64)
@@ -65,21 +72,36 @@ def make_batches(
             filled = [*before, *notes.ids[start:end], *after]
             ids[i, : len(filled)] = filled
             mask[i, : len(filled)] = 1
-        arrays = (ids, mask, *_find_rows(notes, group, ids.shape[1], len(before)))
+        arrays = (ids, mask, *_find_rows(notes, group, np.arange(len(group)) * ids.shape[1] + len(before)))
         yield Batch(*(torch.from_numpy(array).to(encoder.device) for array in arrays))
 
 
-def _find_rows(notes: JoinedPieces, group: np.ndarray, width: int, before: int) -> tuple[np.ndarray, ...]:
+def _join_windows(
+    notes: JoinedPieces, group: np.ndarray, widths: np.ndarray, before: list[int], after: list[int]
+) -> Batch:
+    """A batch of one row, in which only attention tells windows apart.
+
+    group, widths (np.ndarray): The windows, from short to long, and their pieces with special ones.
+    """
+    filled = [np.concatenate([before, notes.ids[start:end], after]) for start, end in notes.windows[group]]
+    ids = np.concatenate(filled).astype(np.int64)[None]
+    arrays = (ids, np.ones_like(ids), *_find_rows(notes, group, np.cumsum(widths) - widths + len(before)))
+    values, counts = np.unique(widths, return_counts=True)
+    same = tuple(zip(counts.tolist(), values.tolist(), strict=True))
+    return Batch(*map(torch.from_numpy, arrays), widths=same)
+
+
+def _find_rows(notes: JoinedPieces, group: np.ndarray, firsts: np.ndarray) -> tuple[np.ndarray, ...]:
     """Find what becomes of the pieces of a batch.
 
     group (np.ndarray): Its windows.
-    width, before (int): Pieces of each row of the batch, and how many special ones a row begins with.
+    firsts (np.ndarray): Where the pieces of each begin in the batch, behind its special ones.
     RETURNS (tuple[np.ndarray, ...]): `rows`, `bags`, `tokens` and `counts` of Batch.
     """
     rows, covered = [], []
-    for i, (start, end) in enumerate(notes.windows[group]):
+    for first, (start, end) in zip(firsts, notes.windows[group], strict=True):
         tokens_a_piece = np.diff(notes.starts[start : end + 1])
-        rows.append(np.repeat(np.arange(end - start), tokens_a_piece) + i * width + before)
+        rows.append(np.repeat(np.arange(end - start), tokens_a_piece) + first)
         covered.append(notes.covered[notes.starts[start] : notes.starts[end]])
     tokens = np.concatenate(covered)
     order = np.argsort(tokens, kind="stable")
@@ -120,6 +142,13 @@ def group_by_length(lengths: np.ndarray, most: int, spare: int) -> Iterator[np.n
         start = end
 
 
+def group_by_sum(lengths: np.ndarray, most: int) -> list[np.ndarray]:
+    """Groups of places, from short to long, each of about `most` in all."""
+    order = np.argsort(lengths, kind="stable")
+    numbers = (np.cumsum(lengths[order]) - 1) // most
+    return np.split(order, np.flatnonzero(np.diff(numbers)) + 1) if len(order) else []
+
+
 def compute(encoder: PreTrainedModel, cores: Cores | None, batches: Sequence[Batch]) -> Iterable[tuple[Tensor, Tensor]]:
     """The tokens of each batch and their vectors, tokens x width in float32; what cores compute comes when it is done.
 
@@ -132,6 +161,10 @@ def compute(encoder: PreTrainedModel, cores: Cores | None, batches: Sequence[Bat
 
 
 def compute_batch(encoder: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
-    with torch.inference_mode(not encoder.training):
-        hidden = encoder(batch.ids, attention_mask=batch.mask).last_hidden_state.flatten(0, 1).float()
+    inputs = {"attention_mask": batch.mask}
+    if batch.widths:
+        positions = [torch.arange(width).repeat(count) for count, width in batch.widths]
+        inputs.update(position_ids=torch.cat(positions)[None], token_type_ids=torch.zeros_like(batch.ids))
+    with torch.inference_mode(not encoder.training), joined(batch.widths):
+        hidden = encoder(batch.ids, **inputs).last_hidden_state.flatten(0, 1).float()
         return batch.tokens, F.embedding_bag(batch.rows, hidden, batch.bags, mode="sum") / batch.counts[:, None]

@@ -60,11 +60,11 @@ def set_tiles(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 
 @pytest.fixture
 def widths(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """The widths of the batches of each call of the encoder layer from now on."""
+    """The widths of the batches of each call of the encoder layer from now on, of joined windows the longest."""
     compute, found = transformer.compute, []
 
     def record(encoder: Any, cores: Any, batches: list[Batch]) -> Any:
-        found.append([batch.ids.shape[1] for batch in batches])
+        found.append([batch.widths[-1][1] if batch.widths else batch.ids.shape[1] for batch in batches])
         return compute(encoder, cores, batches)
 
     monkeypatch.setattr(transformer, "compute", record)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from spacy.language import Language
 
 from scripts.runtime import batches
-from scripts.runtime.batches import NARROW, TILE, batch_sizes, fill_tiles, group_by_length
+from scripts.runtime.batches import NARROW, TILE, batch_sizes, fill_tiles, group_by_length, group_by_sum
 from scripts.runtime.pieces import read_pieces
 from scripts.runtime.shim import EncoderShim
 from scripts.runtime.windows import cut_windows
-from tests.pipelines import HOSTILE, LINES, build, shim_of, transformer_of, vectors
+from tests.pipelines import HOSTILE, LINES, WINDOW, build, shim_of, transformer_of, vectors
 
 TEXTS = ["pain", "", *LINES[:4], "\n\n", "chest pain . " * 30, HOSTILE["emoji"]]
 
@@ -110,6 +110,61 @@ def test_batches_are_as_large_as_what_computes_them_likes():
     assert batch_sizes(cpu, 4, False, 1601) == (401, batches.CORE_BATCH[1])
     assert batch_sizes(cpu, 4, True, 1) == (batches.CORE_FEWEST, batches.TILES_BATCH[1])
     assert batch_sizes(gpu, 0, False, 1) == batches.GPU_BATCH
+
+
+@pytest.mark.parametrize("most", [batches.CPU_BATCH[0], 70])
+def test_training_computes_no_padding_and_finds_the_same_gradients(
+    encoder: Path, most: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(batches, "CPU_BATCH", (most, batches.CPU_BATCH[1]))
+    nlp = build(encoder)
+    docs = [nlp.make_doc(text) for text in TEXTS]
+    model, shim, rows = transformer_of(nlp).model, shim_of(nlp), []
+    shim.encoder.register_forward_pre_hook(lambda module, arguments: rows.append(arguments[0]))
+    for layer in shim.encoder.modules():
+        if isinstance(layer, torch.nn.Dropout):
+            layer.p = 0.0
+    found = []
+    for joins in (True, False):
+        if not joins:
+            monkeypatch.setattr(batches, "can_join", lambda encoder: False)
+        vectors, backprop = model(docs, is_train=True)
+        backprop([rows_of_doc**2 for rows_of_doc in vectors.vectors])
+        weights = {
+            name: each.grad.to_dense() for name, each in shim.encoder.named_parameters() if each.grad is not None
+        }
+        found.append((np.concatenate(vectors.vectors), weights, list(map(torch.clone, rows))))
+        shim.encoder.zero_grad(set_to_none=True)
+        rows.clear()
+    (vectors, weights, ids), (padded_vectors, padded_weights, _) = found
+    notes = read_pieces(shim.backend, docs)
+    windows = [cut for note in notes for cut in cut_windows(note, WINDOW - 2).tolist()]
+    assert {row.shape[0] for row in ids} == {1} and len(ids) == -(-sum(row.numel() for row in ids) // most)
+    assert sum(row.numel() for row in ids) == sum(end - start + 2 for start, end in windows)
+    np.testing.assert_allclose(vectors, padded_vectors, atol=1e-5)
+    assert weights.keys() == padded_weights.keys()
+    for name, gradient in weights.items():
+        torch.testing.assert_close(gradient, padded_weights[name], atol=1e-4, rtol=1e-3)
+
+
+def test_windows_are_not_joined_where_attention_is_computed_again(bert: Path):
+    """Gradient checkpointing does that when `joined` is left already."""
+    nlp, shapes = build(bert), []
+    model = shim_of(nlp).encoder
+    model.register_forward_pre_hook(lambda module, arguments: shapes.append(arguments[0].shape[0]))
+    for again in (False, True):
+        if again:
+            model.gradient_checkpointing_enable()
+        transformer_of(nlp).model([nlp.make_doc("pain " * 3)] * 2, is_train=True)
+    assert shapes == [1, 2]
+
+
+@given(st.lists(st.integers(1, 130), max_size=100), st.integers(1, 3000))
+def test_joined_windows_are_all_there(lengths: list[int], most: int):
+    groups = [np.array(lengths)[group] for group in group_by_sum(np.array(lengths, dtype=int), most)]
+    assert [length for group in groups for length in group] == sorted(lengths)
+    assert all(group.sum() < most + 130 for group in groups)
+    assert len(groups) <= -(-sum(lengths) // most)
 
 
 @given(st.lists(st.integers(1, 130), min_size=1, max_size=300), st.integers(1, 3000), st.integers(1, 1000))
