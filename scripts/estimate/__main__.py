@@ -44,7 +44,8 @@ def main(
     facts = {"words": words, "epochs": epochs, "words_per_second": speeds, "seconds": seconds, "machine": machine}
     with whole_file(output.with_suffix(".json")) as path:
         srsly.write_json(path, facts)
-    msg.info(f"Training is expected to take {say(seconds)} on {machine}: {epochs} x {words:,} words.")
+    told = f"{epochs} x {words:,} words; to start, to read the dev notes and to save come on top"
+    msg.info(f"Training is expected to take {say(seconds)} on {machine}: {told}.")
 
 
 def say(seconds: float) -> str:

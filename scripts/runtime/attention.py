@@ -55,9 +55,9 @@ def replace_attention(model: torch.nn.Module) -> int:
 
 
 def can_join(model: PreTrainedModel) -> bool:
-    """Whether windows may be joined in one row: its attention is ours, and is not computed again after `joined`."""
-    layers = any(isinstance(layer, BertAttention | AlbertAttention) for layer in model.modules())
-    return layers and not model.is_gradient_checkpointing
+    """Whether windows may be joined in one row, on a CPU: attention is ours, and not computed again after `joined`."""
+    ours = any(isinstance(layer, BertAttention | AlbertAttention) for layer in model.modules())
+    return ours and model.device.type == "cpu" and not model.is_gradient_checkpointing
 
 
 @contextmanager

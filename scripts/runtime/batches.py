@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers.modeling_utils import PreTrainedModel
 
-from .attention import Widths, can_join, joined
+from .attention import Widths, joined
 from .cores import Cores
 from .pieces import JoinedPieces
 from .weights import longest_window
@@ -49,18 +49,20 @@ def make_batches(
     notes: JoinedPieces,
     threads: int,
     in_tiles: bool,
+    joins: bool,
 ) -> Iterator[Batch]:
-    """Yield all windows, those of similar length together; to train BERT and ALBERT on a CPU, joined without padding.
+    """Yield all windows, those of similar length together.
 
     special (tuple[list[int], list[int]]): The pieces before and after each, as `special_pieces` gives them.
     threads (int): How many compute, each a batch of its own; 0 for this thread alone.
     in_tiles (bool): Whether widths are to fill tiles.
+    joins (bool): Whether windows are joined, so that there is no padding.
     """
     before, after = special
     widths = notes.windows @ (-1, 1) + len(before) + len(after)
     if in_tiles:
         widths = np.minimum(fill_tiles(widths), longest_window(encoder))
-    elif encoder.training and encoder.device.type == "cpu" and can_join(encoder):
+    if joins:
         for group in group_by_sum(widths, CPU_BATCH[0]):
             yield _join_windows(notes, group, widths[group], before, after)
         return

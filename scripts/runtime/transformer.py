@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers.modeling_utils import PreTrainedModel
 from transformers.tokenization_utils_fast import PreTrainedTokenizerFast
 
+from .attention import can_join
 from .batches import compute, make_batches
 from .cores import Cores, count_threads
 from .pieces import join_pieces, read_pieces, special_pieces
@@ -100,7 +101,9 @@ def encode(
     limit = find_limit(shim, model.attrs["window"])
     notes = join_pieces(pieces, [cut_windows(note, limit) for note in pieces], [len(doc) for doc in docs])
     threads = count_threads() if cores else 0
-    batches = list(make_batches(encoder, special_pieces(shim.backend), notes, threads, shim.in_tiles))
+    # In bfloat16 it gains nothing: oneDNN compiles a product for every sum of widths
+    joins = encoder.training and shim.dtype == torch.float32 and can_join(encoder)
+    batches = list(make_batches(encoder, special_pieces(shim.backend), notes, threads, shim.in_tiles, joins))
     return compute(encoder, cores, batches)
 
 
