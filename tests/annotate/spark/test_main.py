@@ -98,6 +98,28 @@ def check_counts(rows: list[dict[str, Any]]) -> None:
         assert row["text"] is None or row["failure"] is None
 
 
+def test_an_output_is_gone_on_with_only_if_asked_for_and_with_the_same_settings(tmp_path):
+    """What an ended run left is as it was after what is refused; when all is there, nothing is done."""
+    source, output = tmp_path / "notes.jsonl", tmp_path / "out"
+    source.write_bytes(lines(12))
+    assert on_spark(source, output).code == 0
+    whole = read_output(output)
+    (output / "_SUCCESS").unlink()
+    for path in sorted(output.glob("part-*"))[::2]:
+        path.unlink()
+    left = read_output(output)
+    assert 0 < len(left) < len(whole)
+    assert_fails(on_spark(source, output), "go on with --resume")
+    assert_fails(on_spark(source, output, "--resume", "--text-column", "other"), "text_column")
+    assert read_output(output) == left
+    done = on_spark(source, output, "--resume")
+    assert "Annotated 12 of 23 notes" in done.output
+    assert plain(read_output(output)) == plain(whole)
+    written = {path.name for path in output.iterdir()}
+    assert "Nothing is left to do" in on_spark(source, output, "--resume").output
+    assert {path.name for path in output.iterdir()} == written
+
+
 def csv_of(rows: list[tuple[str, bytes]]) -> bytes:
     cells = [b'%s,"%s",x\r\n' % (key.encode(), text.replace(b'"', b'""')) for key, text in rows]
     return b"\xef\xbb\xbfkey,note,other\r\n" + b"".join(cells)
