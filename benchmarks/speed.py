@@ -11,7 +11,7 @@ a few of the texts, and its name says which. `--hold avx2` measures as on a proc
 
 import gc
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -22,6 +22,7 @@ import srsly
 import torch
 import typer
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.util import registry
 from thinc.api import Adam, get_torch_default_device
 from wasabi import msg
@@ -36,6 +37,7 @@ from scripts.archives import read_files
 from scripts.convert.formats import conll
 from scripts.corpus.docs import create_nlp, read_docs
 from scripts.corpus.given import COMPONENT
+from scripts.corpus.pipelines import count_words
 from scripts.runtime.hardware import has_fast_bfloat16
 
 RESULTS = Path(__file__).parent / "results"
@@ -67,7 +69,7 @@ def annotate(
         for name, some in texts.items():
             some = some[: max(1, int(share * len(some)))]
             chosen = dict(fastest(ways, some) for ways in contestants)
-            show(f"{Path(model).parent.name or model}, {name}", chosen, some, count_words(some), rounds)
+            show(f"{Path(model).parent.name or model}, {name}", chosen, some, count_words(cut(some)), rounds)
 
 
 @app.command()
@@ -82,7 +84,7 @@ def components(
         "medner": partial(drain, spacy.load(model)),
         "medner, without assertions": partial(drain, spacy.load(model, exclude=[COMPONENT])),
     }
-    show(f"{model.parent.name}, assertions", contestants, texts, count_words(texts), rounds)
+    show(f"{model.parent.name}, assertions", contestants, texts, count_words(cut(texts)), rounds)
 
 
 @app.command()
@@ -115,8 +117,7 @@ def train(
             "spacy-transformers, float32": lambda _: run_epoch(stock, path, notes),
             f"HF Trainer, {dtype}": lambda _: trainer.train(),
         }
-        words = sum(not token.is_space for doc in docs[:notes] for token in doc)
-        show(f"{encoder.name}, one epoch", contestants, [], words, rounds)
+        show(f"{encoder.name}, one epoch", contestants, [], count_words(docs[:notes]), rounds)
 
 
 def batches(nlp: Language, path: Path, notes: int) -> Any:
@@ -154,10 +155,9 @@ def show(title: str, contestants: Mapping[str, Run], texts: Sequence[str], words
     srsly.write_jsonl(RESULTS / "speed.jsonl", [row], append=True, append_new_line=False)
 
 
-def count_words(texts: Sequence[str]) -> int:
-    """Tokens that are not blanks, by our tokenizer, for every contestant."""
-    nlp = create_nlp()
-    return sum(not token.is_space for text in texts for token in nlp.make_doc(text))
+def cut(texts: Sequence[str]) -> Iterator[Doc]:
+    """Tokens by our tokenizer, whose words are counted for every contestant."""
+    return map(create_nlp().make_doc, texts)
 
 
 def read_split(corpus: Path, split: str) -> list[Any]:
