@@ -13,6 +13,7 @@ from benchmarks.annotators import huggingface_annotators, onnx_annotators, preci
 from benchmarks.huggingface import make_classifier
 from benchmarks.pipelines import build_ours, build_stock, load_ours, read_examples
 from benchmarks.timing import FEW, fastest
+from scripts.runtime import hardware
 from tests import encoders
 from tests.assertions import add_classifier
 from tests.pipelines import LINES, build
@@ -32,6 +33,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def set_bfloat16(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Let the CPU have instructions for bfloat16, or none, as far as the code can see."""
+    monkeypatch.setattr(hardware, "has_packed_bfloat16", lambda: True)  # what oneDNN says of this processor
     return lambda there: monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": there})
 
 
