@@ -27,7 +27,6 @@ def start(spark: Cluster, source: Path, output: Path, *options: str) -> subproce
     command = [sys.executable, "-m", "scripts.annotate", PACKAGE, source, output, "--to", "parquet", "--max-chars",
                "2000", "--engine", "spark", "--master", spark.url, *options]  # fmt: skip
     env = spark.env | {"PYTHONPATH": os.pathsep.join((spark.env["PYTHONPATH"], str(ROOT))), "COLUMNS": "1000"}
-    env["PYSPARK_SUBMIT_ARGS"] = "--conf spark.ui.enabled=false pyspark-shell"
     with output.with_suffix(".log").open("ab") as log:
         return subprocess.Popen(command, env=env, cwd=output.parent, stdout=log, stderr=log, start_new_session=True)
 
@@ -90,7 +89,8 @@ def test_a_worker_without_the_package(tmp_path, site):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.jsonl").write_bytes(lines(4))
     with cluster(tmp_path / "cluster", tmp_path / "empty", workers=1) as bare:
-        bare = bare._replace(env=bare.env | {"PYTHONPATH": str(site)})
+        once = "--conf spark.ui.enabled=false --conf spark.task.maxFailures=1 pyspark-shell"
+        bare = bare._replace(env=bare.env | {"PYTHONPATH": str(site), "PYSPARK_SUBMIT_ARGS": once})
         assert start(bare, tmp_path / "notes.jsonl", tmp_path / "out").wait() == 1
     said = (tmp_path / "out.log").read_text()
     assert f": {PACKAGE} is not installed" in said.rpartition("✘")[2]
