@@ -17,10 +17,10 @@ import torch
 import typer
 from wasabi import msg
 
+from benchmarks.processor import describe_processor
 from scripts import cli
 from scripts.corpus.docs import create_nlp, read_docs
 from scripts.corpus.pipelines import load_pipeline
-from scripts.machine import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "memory.jsonl"
 LENGTHS = (2_000, 20_000)  # notes
@@ -47,7 +47,7 @@ def main(
         msg.text(f"{notes:,} notes: {peaks[notes]:,} MiB at the peak, {time.perf_counter() - start:.0f} s")
     few, many = peaks.values()
     msg.info(f"{many / few:.3f} times as much for ten times the notes")
-    row = {"peaks_mib": peaks, "machine": describe_machine(torch.device("cpu"))}
+    row = {"peaks_mib": peaks, "machine": describe_processor(torch.device("cpu"))}
     srsly.write_jsonl(RESULTS, [row], append=True, append_new_line=False)
 
 

@@ -108,12 +108,13 @@ def attend(layer: Any, dropout: torch.nn.Dropout, hidden: Tensor, mask: Tensor |
     parts = project(layer, hidden)
     widths = _widths.get()
     if not widths:
-        return mix(layer, dropout, *parts, mask)
+        query, key, value = parts
+        return mix(layer, dropout, query, key, value, mask)
     split = (part.split([count * width for count, width in widths], dim=1) for part in parts)
     contexts = []
-    for windows, (query, key, value) in zip(widths, zip(*split, strict=True), strict=True):
-        of_windows = (part.unflatten(1, windows).squeeze(0) for part in (query, key, value))
-        contexts.append(mix(layer, dropout, *of_windows, None).flatten(0, 1))
+    for windows, of_windows in zip(widths, zip(*split, strict=True), strict=True):
+        query, key, value = (part.unflatten(1, windows).squeeze(0) for part in of_windows)
+        contexts.append(mix(layer, dropout, query, key, value, None).flatten(0, 1))
     return torch.cat(contexts)[None]
 
 

@@ -40,7 +40,7 @@ class Batch(NamedTuple):
     bags: Tensor
     tokens: Tensor
     counts: Tensor
-    widths: Widths = ()
+    widths: Widths
 
 
 def make_batches(
@@ -75,7 +75,7 @@ def make_batches(
             ids[i, : len(filled)] = filled
             mask[i, : len(filled)] = 1
         arrays = (ids, mask, *_find_rows(notes, group, np.arange(len(group)) * ids.shape[1] + len(before)))
-        yield Batch(*(torch.from_numpy(array).to(encoder.device) for array in arrays))
+        yield Batch._make([*(torch.from_numpy(array).to(encoder.device) for array in arrays), ()])
 
 
 def _join_windows(
@@ -90,7 +90,7 @@ def _join_windows(
     arrays = (ids, np.ones_like(ids), *_find_rows(notes, group, np.cumsum(widths) - widths + len(before)))
     values, counts = np.unique(widths, return_counts=True)
     same = tuple(zip(counts.tolist(), values.tolist(), strict=True))
-    return Batch(*map(torch.from_numpy, arrays), widths=same)
+    return Batch._make([*map(torch.from_numpy, arrays), same])
 
 
 def _find_rows(notes: JoinedPieces, group: np.ndarray, firsts: np.ndarray) -> tuple[np.ndarray, ...]:
