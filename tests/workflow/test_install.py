@@ -116,9 +116,7 @@ def environment(request: pytest.FixtureRequest, workflow: Project, tmp_path_fact
         assert len(wheels) == 2
         # Elsewhere the newest torch that is allowed is tried; here the one that all other tests have
         torch = [f"torch=={version('torch').split('+')[0]}"] if request.param == sys.executable else []
-        # Only what is imported is compiled, which saves a third of the time
-        options = ["--quiet", "--no-compile", "--disable-pip-version-check"]
-        run(str(python), "-m", "pip", "install", *options, *torch, *wheels)
+        install(python, *torch, *wheels)
         yield python
     finally:
         shutil.rmtree(folder)
@@ -140,6 +138,12 @@ def other(workflow: Project, tmp_path_factory) -> Path:
         (wheel,) = project.path("packages").glob(f"en_medner_{name}-*/dist/*.whl")
         run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel))
     return site
+
+
+def install(python: Path, *requirements: str) -> None:
+    """Into its environment, with all that they need; only what is imported is compiled, in two thirds of the time."""
+    options = ["--quiet", "--no-compile", "--disable-pip-version-check"]
+    run(str(python), "-m", "pip", "install", *options, *requirements)
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 from scripts.package.meta import RANGES
 from tests.projects import Project
-from tests.workflow.test_install import USE, run, use
+from tests.workflow.test_install import USE, install, run, use
 
 # A torch of gigabytes; without it the oldest of the others are tried with the project's.
 WITH_TORCH = bool(os.environ.get("MEDNER_OLDEST_TORCH"))
@@ -63,9 +63,7 @@ def oldest(wheels: list[str], tmp_path_factory: pytest.TempPathFactory) -> Itera
             (site / "project.pth").write_text(str(Path(torch.__file__).parents[1]), encoding="utf8")
         pins = [f"{name}=={oldest_version(name)}" for name in NAMES]
         # spaCy 3.7.5 leaves click to typer, which (0.29) brings it no longer.
-        # Only what is imported is compiled, which saves a third of the time
-        options = ["--quiet", "--no-compile", "--disable-pip-version-check"]
-        run(str(python), "-m", "pip", "install", *options, *wheels, *pins, "click")
+        install(python, *wheels, *pins, "click")
         yield python
     finally:
         shutil.rmtree(folder)
